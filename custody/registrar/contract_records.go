@@ -1,0 +1,229 @@
+package registrar
+
+import (
+	"time"
+
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Receipt shows that an event is in the log: its leaf's inclusion in a signed
+// checkpoint.
+type Receipt struct {
+	EventID    evidence.Digest
+	Index      uint64 // of the leaf
+	LeafHash   evidence.Digest
+	Inclusion  []evidence.Digest // RFC 6962 audit path in the tree of the checkpoint's size
+	Checkpoint []byte            // signed note; its size is > Index
+}
+
+// Party is a person in an organisation; Person is zero where only the
+// organisation is meant.
+type Party struct {
+	Org    evidence.Digest
+	Person evidence.Digest
+}
+
+// Event is one entry of the record as its reader may see it.
+type Event struct {
+	Receipt
+	Kind      string
+	Class     string // "person" or "service"
+	Key       evidence.Digest
+	Signer    Party  // zero for the service
+	PublicKey []byte // SPKI DER of Key
+	Envelope  []byte // exact bytes
+	Details   []Detail
+	Documents []Document
+	Appended  time.Time // the service's clock: a claim of the service
+}
+
+// Document is a founding document; Bytes is nil where withheld.
+type Document struct {
+	ID    evidence.Digest
+	Bytes []byte
+}
+
+// Chain is where a chain stands.
+type Chain struct {
+	Head
+	Type  string // "log", "org", "key", "case", "item", "grant", "observations", "access"
+	Index uint64 // of the event that set Seq
+	State string // the state machine's word: "open", "held", "in-transit", "certified", …; "" where a type has none
+}
+
+// LogDocument is the founding document of the log.
+type LogDocument struct {
+	ID       evidence.Digest // SHA-256 of Document
+	Document []byte          // exact canonical JSON
+	Origin   string
+}
+
+// Inclusion is a proof together with the leaf it is for.
+type Inclusion struct {
+	LeafHash evidence.Digest
+	Path     []evidence.Digest
+}
+
+// Trust is what organisations published.
+type Trust struct {
+	Log           LogDocument
+	Organisations []PublishedOrganisation
+}
+
+// PublishedOrganisation: the name and class are read from the document.
+type PublishedOrganisation struct {
+	ID       evidence.Digest
+	Document []byte
+	Name     string
+	Class    string
+}
+
+// Organisation as the log has it.
+type Organisation struct {
+	PublishedOrganisation
+	Founded   uint64          // index of org.founded
+	FoundLeaf evidence.Digest // leaf hash of org.founded: a root key's cert
+	Head      Head            // of its chain
+	Keys      []Key           // only from Directory.Organisation
+}
+
+// Key as the log has it.
+type Key struct {
+	ID             evidence.Digest
+	SPKI           []byte // DER
+	Org            evidence.Digest
+	Person         evidence.Digest // zero for a root key
+	PersonDocument []byte          // exact; nil unless the caller's organisation is Org
+	Standing       Standing
+	Rights         []Right
+	Head           Head             // of the key's chain; zero for a root key
+	RequestedLeaf  *evidence.Digest // leaf hash of key.requested: basis of key.certified
+	CertLeaf       *evidence.Digest // leaf hash of key.certified (root key: org.founded): the signer's cert
+	RevokedIndex   *uint64
+}
+
+// Case as the record has it.
+type Case struct {
+	ID       evidence.Digest
+	Document []byte // exact; nil where withheld
+	Agency   evidence.Digest
+	Opened   Event // case.opened
+	Head     Head
+	Details  []Detail // of case.opened, corrections applied
+	Items    int      // that the caller may see
+}
+
+// ArtifactSummary is what identifies bytes.
+type ArtifactSummary struct {
+	SHA256    evidence.Digest
+	Size      int64 // bytes
+	BlockRoot evidence.Digest
+	Format    string
+	Received  bool // artifact.received is recorded
+}
+
+// Grant of access to an item, as far as it concerns the caller.
+type Grant struct {
+	ID      evidence.Digest
+	Leaf    evidence.Digest // leaf hash of access.granted: basis of access.requested
+	To      Party
+	Scope   string // "bytes" or "record"
+	Expires *time.Time
+}
+
+// Transit is a release not answered yet.
+type Transit struct {
+	From     Party
+	To       Party
+	Released evidence.Digest // leaf hash of custody.released: basis of the answer
+}
+
+// Item is an exhibit or a deposited image.
+type Item struct {
+	ID          evidence.Digest
+	Case        evidence.Digest
+	Class       string
+	Parent      *evidence.Digest
+	Document    []byte          // exact; nil where withheld
+	Founding    evidence.Digest // event id of item.registered or artifact.deposited
+	State       string          // "held" or "in-transit"
+	Holder      Party           // in transit: the releaser, who stays answerable
+	Transit     *Transit
+	CustodyLeaf evidence.Digest // leaf hash of the event that gave Holder custody: basis of a grant
+	Head        Head
+	Artifact    *ArtifactSummary // class digital only
+	Grants      []Grant
+	Details     []Detail // of the founding event, corrections applied
+	Events      []EventSummary
+}
+
+// EventSummary is a line of an item's chronology; only Matters.Item fills it.
+type EventSummary struct {
+	ID       evidence.Digest
+	Index    uint64
+	Kind     string
+	LeafHash evidence.Digest
+	Signer   Party
+	Appended time.Time
+}
+
+// UploadRequest begins a deposit.
+type UploadRequest struct {
+	Case     evidence.Digest
+	Parent   *evidence.Digest // the exhibit imaged
+	Size     int64            // bytes, > 0
+	FileName string           // a remark for the person's own listing, ≤ 1024 bytes of UTF-8; never used as a path
+	Once     IdempotencyKey
+}
+
+// Upload is a deposit in progress.
+type Upload struct {
+	ID       evidence.Digest // random
+	Case     evidence.Digest
+	Parent   *evidence.Digest
+	FileName string
+	Size     int64 // bytes
+	PartSize int64 // bytes of every part but the last
+	Parts    int   // how many parts Size makes
+	Received []int // numbers of the parts that are durable, ascending
+	Next     int   // lowest part missing; Parts+1 when all are there
+	Window   int   // how many parts from Next on may be sent at once
+	Expires  time.Time
+}
+
+// Part announces one part's bytes.
+type Part struct {
+	Upload evidence.Digest
+	Number int // from 1
+	Size   int64
+	SHA256 evidence.Digest
+}
+
+// PartReceipt acknowledges a durable part.
+type PartReceipt struct {
+	Number int
+	Size   int64
+	SHA256 evidence.Digest
+	Next   int // lowest part missing
+}
+
+// Deposit is the answer of FinishUpload.
+type Deposit struct {
+	Deposited Receipt // artifact.deposited
+	Received  Receipt // artifact.received
+	Created   bool    // false: the original answer, again
+}
+
+// Report is an issued report.
+type Report struct {
+	ID      evidence.Digest // event id of report.issued
+	Receipt Receipt
+	Files   []ReportFile
+}
+
+// ReportFile is one file of a report, without its content.
+type ReportFile struct {
+	Name   string
+	SHA256 evidence.Digest
+	Size   int64 // bytes
+}
