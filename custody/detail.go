@@ -1,0 +1,147 @@
+package custody
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Field names one detail: a personal or free-text statement of an event. The
+// list is closed; KindRule.Details says which kind may tell which.
+type Field string
+
+// Fields (the vocabulary of a custody record).
+const (
+	FieldNote            Field = "note"
+	FieldPlace           Field = "place"
+	FieldMethod          Field = "method"
+	FieldPurpose         Field = "purpose"
+	FieldCondition       Field = "condition"
+	FieldAuthority       Field = "authority"
+	FieldPossessor       Field = "possessor"
+	FieldStoreRegister   Field = "storeRegister"
+	FieldRoadCertificate Field = "roadCertificate"
+	FieldFileName        Field = "fileName"
+	FieldExaminer        Field = "examiner"
+	FieldTool            Field = "tool"
+	FieldWriteBlocker    Field = "writeBlocker"
+	FieldSource          Field = "source"
+	FieldErrors          Field = "errors"
+	FieldOpinion         Field = "opinion"
+	FieldQualification   Field = "qualification"
+)
+
+var allFields = []Field{FieldNote, FieldPlace, FieldMethod, FieldPurpose, FieldCondition, FieldAuthority,
+	FieldPossessor, FieldStoreRegister, FieldRoadCertificate, FieldFileName, FieldExaminer, FieldTool,
+	FieldWriteBlocker, FieldSource, FieldErrors, FieldOpinion, FieldQualification}
+
+// MaxDetail bounds one detail file and one founding document, in bytes.
+const MaxDetail = 64 << 10
+
+// Salt is 32 random bytes, written base64url without padding. It keeps a
+// withheld value from being guessed from its digest.
+type Salt [32]byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Salt) MarshalText() ([]byte, error) {
+	return []byte(base64.RawURLEncoding.EncodeToString(s[:])), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler, strictly.
+func (s *Salt) UnmarshalText(b []byte) error {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(b))
+	if err != nil || len(raw) != len(s) {
+		return Refuse("detail.salt", "salt", "must be 32 bytes in base64url without padding")
+	}
+	copy(s[:], raw)
+	return nil
+}
+
+// Detail is one field's value with its salt (FORMAT, DETAIL). Its file's name
+// is the SHA-256 of its exact bytes.
+type Detail struct {
+	Field Field  `json:"field"`
+	Salt  Salt   `json:"salt"`
+	Value string `json:"value"`
+}
+
+// NewDetail checks the value as a client must: NFC, no bidi controls.
+func NewDetail(field Field, salt Salt, value string) (Detail, error) {
+	value = norm.NFC.String(value)
+	if err := CheckText(value); err != nil {
+		return Detail{}, Refuse("detail.text", string(field), "%v", err.Detail)
+	}
+	return Detail{field, salt, value}, nil
+}
+
+// Encode returns the file's bytes and their digest.
+func (d Detail) Encode() ([]byte, ID, error) {
+	b, err := marshal(d)
+	if err != nil {
+		return nil, ID{}, Refuse("detail.form", string(d.Field), "couldn't encode: %v", err)
+	}
+	if len(b) > MaxDetail {
+		return nil, ID{}, Refuse("detail.size", string(d.Field), "the value makes a file of %d bytes; at most %d are allowed", len(b), MaxDetail)
+	}
+	return b, evidence.Sum(b), nil
+}
+
+// ParseDetail reads a detail file strictly: exactly these members in this
+// order, valid UTF-8. It hashes nothing; the caller compares the digest.
+func ParseDetail(b []byte) (Detail, error) {
+	var d Detail
+	if err := parseText(b, &d, "detail"); err != nil {
+		return Detail{}, err
+	}
+	return d, nil
+}
+
+// parseText reads a UTF-8 JSON document whose one encoding is marshal's.
+func parseText(b []byte, v any, what string) error {
+	if len(b) > MaxDetail {
+		return Refuse(what+".size", "", "has %d bytes; at most %d are allowed", len(b), MaxDetail)
+	}
+	if !utf8.Valid(b) {
+		return Refuse(what+".form", "", "is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return formRefusal(what, err)
+	}
+	again, err := marshal(v)
+	if err != nil || !bytes.Equal(again, b) {
+		return Refuse(what+".form", "", "is not in its one encoding (exact members in order, no white space, no needless escapes)")
+	}
+	return nil
+}
+
+// CheckText refuses text that could be read as something other than it is:
+// invalid UTF-8, not NFC, bidirectional controls and other invisible format
+// characters, control characters but line feed and tab. ZWNJ and ZWJ are
+// ordinary letters of Urdu and Persian spelling and pass.
+func CheckText(s string) *Refusal {
+	if !utf8.ValidString(s) {
+		return Refuse("text.utf8", "", "is not valid UTF-8")
+	}
+	if !norm.NFC.IsNormalString(s) {
+		return Refuse("text.nfc", "", "is not in Unicode normal form C")
+	}
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\t' || r == '\u200c' || r == '\u200d':
+		case strings.ContainsRune("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", r):
+			return Refuse("text.bidi", "", "has the bidirectional control U+%04X, which can make text read as what it is not", r)
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\ufeff':
+			return Refuse("text.control", "", "has the control character U+%04X", r)
+		}
+	}
+	return nil
+}
