@@ -10,9 +10,9 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-// Document reads the OpenAPI document. It is the one to validate with and to
+// Description reads the OpenAPI document. It is the one to validate with and to
 // publish: GetSpec's copy lost the descriptions that stand beside a $ref.
-func Document() (*openapi3.T, error) {
+func Description() (*openapi3.T, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the OpenAPI document: %w", err)
