@@ -38,18 +38,27 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The generator's loader drops descriptions beside a $ref: pass ours through it too.
-	b, err := load(t).MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours, err := openapi3.NewLoader().LoadFromData(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := asValue(t, embedded), asValue(t, ours); !reflect.DeepEqual(got, want) {
+	if got, want := bare(asValue(t, embedded)), bare(asValue(t, load(t))); !reflect.DeepEqual(got, want) {
 		t.Fatal("wire.gen.go was not generated from this openapi.yaml: run go generate ./api/wire")
 	}
+}
+
+// bare drops what stands beside a $ref, which the generator doesn't keep.
+func bare(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if target, ok := v["$ref"]; ok {
+			return map[string]any{"$ref": target}
+		}
+		for k := range v {
+			v[k] = bare(v[k])
+		}
+	case []any:
+		for i := range v {
+			v[i] = bare(v[i])
+		}
+	}
+	return v
 }
 
 func asValue(t *testing.T, doc *openapi3.T) any {
