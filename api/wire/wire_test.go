@@ -43,12 +43,16 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 	}
 }
 
-// bare drops what stands beside a $ref, which the generator doesn't keep.
+// bare drops what the generator doesn't keep: what stands beside a $ref, and
+// the case of operationIds.
 func bare(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		if target, ok := v["$ref"]; ok {
 			return map[string]any{"$ref": target}
+		}
+		if id, ok := v["operationId"].(string); ok {
+			v["operationId"] = strings.ToLower(id)
 		}
 		for k := range v {
 			v[k] = bare(v[k])
