@@ -25,9 +25,9 @@ func (d Document) Sentence() string {
 }
 
 func (d Document) wholeSentence() string {
-	s := fmt.Sprintf("Under the trust policy that was given, %s in this report %s by the keys shown, %s back to the "+
+	s := fmt.Sprintf("Under the trust policy that was given, the %s in this report %s by the keys shown, %s back to the "+
 		"first of each chain without a break, and %s included in the log of %s at size %d",
-		count(len(d.Acts), "act", "acts"), plural(len(d.Acts), "is signed", "are all signed"),
+		count(len(d.Acts), "act", "acts"), plural(len(d.Acts), "is signed", "are signed"),
 		plural(len(d.Acts), "leads", "lead"), plural(len(d.Acts), "is", "are"), d.Log.Origin, d.Log.Size)
 	if d.Policy.Quorum == 0 {
 		s += ", which no witness was asked to confirm"

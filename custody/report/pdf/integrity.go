@@ -1,0 +1,85 @@
+package pdf
+
+import (
+	"fmt"
+
+	"github.com/evidence-custody/custodyd/custody/report"
+)
+
+// integrity sets the declared digests of each stored object against those
+// measured by the service and recomputed by others.
+func (s *sheet) integrity() {
+	s.section("Acquisition and integrity")
+	if len(s.doc.Artifacts) == 0 {
+		s.para(noneListed, style{sans, 9, grey})
+	}
+	for i, a := range s.doc.Artifacts {
+		path := fmt.Sprintf("artifacts[%d]", i)
+		s.heading(printable(fmt.Sprintf("Stored object %d of ", a.Number)) + s.exhibit(a.Item))
+		fact := s.facts()
+		fact("File name", text(a.FileName, path+".fileName"))
+		fact("Size", bytesWords(a.Size))
+		fact("SHA-256 on record", "", passage{digest(a.SHA256), style{mono, 8.5, ink}})
+		fact("Bytes", bytesRead(a.Bytes))
+		for j, f := range a.Acquisition {
+			p := fmt.Sprintf("%s.acquisition[%d]", path, j)
+			fact(short(words(f.Name, p+".name"), 60), text(f.Value, p+".value"))
+		}
+		s.y += 3
+		s.measured(a, path)
+	}
+}
+
+func bytesRead(o report.Outcome) printable {
+	switch o {
+	case report.Pass:
+		return "read for this report, and they match the record"
+	case report.Fail:
+		return "READ FOR THIS REPORT, AND THEY DO NOT MATCH THE RECORD"
+	}
+	return "bytes not checked: nobody gave the bytes to the verifier of this report"
+}
+
+func (s *sheet) measured(a report.Artifact, path string) {
+	t := s.table(column{"Digest", 34}, column{"By", 44}, column{"When", 39}, column{"Values", s.width() - 138}, column{"Agrees", 21})
+	for j, m := range a.Measurements {
+		p := fmt.Sprintf("%s.measurements[%d]", path, j)
+		kind := cell{{printable(m.Kind.Words()), cellBig}}
+		if m.Method != "" {
+			kind = append(kind, passage{words(m.Method, p+".method"), faint})
+		}
+		by := plain(s.party(m.By))
+		if m.Kind == report.MeasuredByService {
+			by = plain("the service")
+		}
+		if m.Act > 0 {
+			by = append(by, passage{s.actRef(m.Act), faint})
+		}
+		var values cell
+		for _, v := range []struct {
+			name  printable
+			value string
+		}{{"SHA-256", m.SHA256}, {"SHA-1", m.SHA1}, {"MD5", m.MD5}} {
+			if v.value != "" {
+				values = append(values, passage{v.name + " " + short(words(v.value, p), 13), small})
+			}
+		}
+		if len(values) == 0 {
+			values = plain("no digest stated")
+		}
+		t.row(kind, by, in(dated, s.time(m.At)), values, agreement(m.Agrees))
+	}
+	t.end()
+}
+
+func agreement(o report.Outcome) cell {
+	c, _ := look(o)
+	word := notChecked
+	switch o {
+	case report.Pass:
+		word = "agrees"
+	case report.Fail:
+		word = "DIFFERS"
+	}
+	return in(style{bold, 7.5, c}, word)
+}
