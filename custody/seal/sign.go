@@ -1,0 +1,124 @@
+package seal
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"fmt"
+	"math/big"
+
+	"github.com/sigstore/sigstore/pkg/signature"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/evidence-custody/custodyd/custody"
+)
+
+// Signer signs events with one key, wherever the key is kept.
+type Signer interface {
+	// Public returns the verifying key.
+	Public() PublicKey
+	// Sign seals a payload. It must return an envelope that Public verifies.
+	Sign(payload []byte) (Envelope, error)
+}
+
+// NewSigner signs with a key in memory.
+func NewSigner(key *ecdsa.PrivateKey) (Signer, error) {
+	if key == nil {
+		return nil, refuse(RuleKeyForm, "no key")
+	}
+	public, err := FromECDSA(&key.PublicKey, nil)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := signature.LoadSigner(key, crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't load signing key: %w", err)
+	}
+	return &signer{inner: inner, public: public}, nil
+}
+
+type signer struct {
+	inner  signature.Signer
+	public PublicKey
+}
+
+func (s *signer) Public() PublicKey { return s.public }
+
+func (s *signer) Sign(payload []byte) (Envelope, error) {
+	if len(payload) == 0 || len(payload) > custody.MaxPayload {
+		return Envelope{}, refuse(RuleEnvelopeSize, "the payload has %d bytes; between 1 and %d are allowed", len(payload), custody.MaxPayload)
+	}
+	raw, err := s.inner.SignMessage(bytes.NewReader(PAE(payload)))
+	if err != nil {
+		return Envelope{}, fmt.Errorf("couldn't sign: %w", err)
+	}
+	sig, err := NormaliseSignature(raw)
+	if err != nil {
+		return Envelope{}, err
+	}
+	e := Envelope{Payload: bytes.Clone(payload), Signature: sig}
+	// A faulty signer must not put a signature into the world that nobody accepts.
+	return e, s.public.Verify(e)
+}
+
+var (
+	order     = elliptic.P256().Params().N
+	halfOrder = new(big.Int).Rsh(order, 1)
+)
+
+// NormaliseSignature returns the low-s twin of a DER signature in minimal DER.
+func NormaliseSignature(der []byte) ([]byte, error) {
+	r, s, err := parseSignature(der)
+	if err != nil {
+		return nil, err
+	}
+	if s.Cmp(halfOrder) > 0 {
+		s.Sub(order, s)
+	}
+	return encodeSignature(r, s)
+}
+
+// checkSignature holds a signature to its one form (FORMAT, SIG).
+func checkSignature(der []byte) error {
+	r, s, err := parseSignature(der)
+	if err != nil {
+		return err
+	}
+	again, err := encodeSignature(r, s)
+	if err != nil || !bytes.Equal(again, der) {
+		return refuse(RuleSignatureForm, "not minimal DER")
+	}
+	if s.Cmp(halfOrder) > 0 {
+		return refuse(RuleSignatureHighS, "s is over half the group order: the twin of the signature that was made")
+	}
+	return nil
+}
+
+// parseSignature reads SEQUENCE { r INTEGER, s INTEGER } with 1 <= r, s < n.
+func parseSignature(der []byte) (r, s *big.Int, err error) {
+	r, s = new(big.Int), new(big.Int)
+	input := cryptobyte.String(der)
+	var inner cryptobyte.String
+	if !input.ReadASN1(&inner, asn1.SEQUENCE) || !input.Empty() || !inner.ReadASN1Integer(r) || !inner.ReadASN1Integer(s) || !inner.Empty() {
+		return nil, nil, refuse(RuleSignatureForm, "not the DER of two integers")
+	}
+	if r.Sign() <= 0 || s.Sign() <= 0 || r.Cmp(order) >= 0 || s.Cmp(order) >= 0 {
+		return nil, nil, refuse(RuleSignatureForm, "r or s is outside 1..n-1")
+	}
+	return r, s, nil
+}
+
+func encodeSignature(r, s *big.Int) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1BigInt(r)
+		b.AddASN1BigInt(s)
+	})
+	out, err := b.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode signature: %w", err)
+	}
+	return out, nil
+}
