@@ -1,0 +1,179 @@
+package tlog
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Checkpoint is a log's head: how many leaves, and their root.
+type Checkpoint struct {
+	Origin string          `json:"origin"` // bare lower-case host name (FORMAT, ORIGIN)
+	Size   uint64          `json:"size"`
+	Root   evidence.Digest `json:"root"`
+}
+
+// ErrCheckpoint reports a note that is not a checkpoint of the log asked for,
+// or not signed by it.
+var ErrCheckpoint = errors.New("not a checkpoint signed by this log")
+
+// maxNote bounds a signed note with all its cosignatures, in bytes.
+const maxNote = 64 << 10
+
+// Body returns the three lines that are signed (C2SP tlog-checkpoint).
+func (c Checkpoint) Body() []byte {
+	return fmt.Appendf(nil, "%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+}
+
+// ParseCheckpointBody reads exactly what Body writes; extension lines are refused.
+func ParseCheckpointBody(b []byte) (Checkpoint, error) {
+	lines := strings.Split(string(b), "\n")
+	if len(lines) != 4 || lines[3] != "" {
+		return Checkpoint{}, fmt.Errorf("couldn't read %d lines: %w", len(lines)-1, ErrCheckpoint)
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 63)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("couldn't read size: %w", ErrCheckpoint)
+	}
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil || len(root) != sha256.Size {
+		return Checkpoint{}, fmt.Errorf("couldn't read root: %w", ErrCheckpoint)
+	}
+	c := Checkpoint{Origin: lines[0], Size: size, Root: evidence.Digest(root)}
+	if !custody.ValidOrigin(c.Origin) || !bytes.Equal(c.Body(), b) {
+		return Checkpoint{}, fmt.Errorf("couldn't read origin or form: %w", ErrCheckpoint)
+	}
+	return c, nil
+}
+
+// SignCheckpoint returns the signed note; the first signer is the Ed25519 log key.
+func SignCheckpoint(c Checkpoint, signers ...note.Signer) ([]byte, error) {
+	if !custody.ValidOrigin(c.Origin) {
+		return nil, fmt.Errorf("couldn't sign checkpoint: origin %.80q is not a bare lower-case host name", c.Origin)
+	}
+	b, err := note.Sign(&note.Note{Text: string(c.Body())}, signers...)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't sign checkpoint: %w", err)
+	}
+	return b, nil
+}
+
+// OpenCheckpoint verifies a signed note as a checkpoint of origin by at least
+// one of the log's keys. Signatures by others (witnesses) are let pass
+// unread; a bad signature by a known key is refused. Errors wrap ErrCheckpoint.
+func OpenCheckpoint(msg []byte, origin string, keys note.Verifiers) (Checkpoint, error) {
+	if len(msg) > maxNote {
+		return Checkpoint{}, fmt.Errorf("couldn't open a note of %d bytes: %w", len(msg), ErrCheckpoint)
+	}
+	n, err := note.Open(msg, keys)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("couldn't open note: %w (%v)", ErrCheckpoint, err)
+	}
+	c, err := ParseCheckpointBody([]byte(n.Text))
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if c.Origin != origin {
+		return Checkpoint{}, fmt.Errorf("couldn't accept origin %.80q for %.80q: %w", c.Origin, origin, ErrCheckpoint)
+	}
+	return c, nil
+}
+
+// ed25519Type is the C2SP signed-note signature type of Ed25519.
+const ed25519Type = 0x01
+
+// KeyHash is the C2SP key id: the first four bytes of
+// SHA-256(name || "\n" || type || key), big endian.
+func KeyHash(origin string, key ed25519.PublicKey) uint32 {
+	id := LogID(origin, key)
+	return binary.BigEndian.Uint32(id[:4])
+}
+
+// LogID is the whole 32-byte hash of which KeyHash is the start; Sigstore
+// bundles carry it as logId.keyId.
+func LogID(origin string, key ed25519.PublicKey) evidence.Digest {
+	b := append([]byte(origin+"\n"), ed25519Type)
+	return sha256.Sum256(append(b, key...))
+}
+
+// NewLogVerifier verifies the log's checkpoints.
+func NewLogVerifier(origin string, key ed25519.PublicKey) (note.Verifier, error) {
+	vkey, err := note.NewEd25519VerifierKey(origin, key)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't make the log's verifier: %w", err)
+	}
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't make the log's verifier: %w", err)
+	}
+	return v, nil
+}
+
+// NewLogSigner signs checkpoints with an Ed25519 key.
+func NewLogSigner(origin string, key ed25519.PrivateKey) (note.Signer, error) {
+	if len(key) != ed25519.PrivateKeySize {
+		return nil, errors.New("couldn't make the log's signer: not an Ed25519 key")
+	}
+	return &logSigner{origin, KeyHash(origin, key.Public().(ed25519.PublicKey)), key}, nil
+}
+
+type logSigner struct {
+	name string
+	hash uint32
+	key  ed25519.PrivateKey
+}
+
+func (s *logSigner) Name() string                    { return s.name }
+func (s *logSigner) KeyHash() uint32                 { return s.hash }
+func (s *logSigner) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
+
+// ParseLogKey reads an Ed25519 SPKI that re-encodes to itself.
+func ParseLogKey(spki []byte) (ed25519.PublicKey, error) {
+	parsed, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read log key: %w", err)
+	}
+	key, ok := parsed.(ed25519.PublicKey)
+	if !ok {
+		return nil, errors.New("couldn't read log key: not Ed25519")
+	}
+	if again, err := x509.MarshalPKIXPublicKey(key); err != nil || !bytes.Equal(again, spki) {
+		return nil, errors.New("couldn't read log key: the SPKI does not re-encode to itself")
+	}
+	return key, nil
+}
+
+// LogVerifiers returns the checkpoint verifiers that a log document lists.
+func LogVerifiers(doc custody.LogDocument) (note.Verifiers, error) {
+	var list []note.Verifier
+	for _, k := range doc.Keys {
+		if k.Algorithm != custody.LogEd25519 {
+			continue // an algorithm this reader does not know adds nothing; the first key is always Ed25519
+		}
+		key, err := ParseLogKey(k.Key)
+		if err != nil {
+			return nil, err
+		}
+		v, err := NewLogVerifier(doc.Origin, key)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("couldn't find an Ed25519 log key in the log document")
+	}
+	return note.VerifierList(list...), nil
+}
