@@ -103,7 +103,7 @@ func TestDamagedKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := 0
-	for i := 0; i < len(good); i += 5 {
+	for i := 0; i < len(good); i += 11 {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1 << (i % 8)
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
@@ -118,8 +118,8 @@ func TestDamagedKeyFile(t *testing.T) {
 			t.Fatalf("flip at byte %d opened another key", i)
 		}
 	}
-	if refused < len(good)/5/2 {
-		t.Errorf("only %d of %d flips were noticed", refused, len(good)/5)
+	if refused < len(good)/11/2 {
+		t.Errorf("only %d of %d flips were noticed", refused, len(good)/11)
 	}
 	for n := range len(good) - 1 {
 		if n%17 != 0 {
