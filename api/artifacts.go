@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/evidence-custody/custodyd/api/wire"
+	"github.com/evidence-custody/custodyd/custody/registrar"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// artifacts answers for retrieval.
+type artifacts struct{ use registrar.Artifacts }
+
+func (h artifacts) ids(sha, request string) (artifact, event evidence.Digest, err error) {
+	if artifact, err = digest("sha256", sha); err != nil {
+		return
+	}
+	event, err = digest("request", request)
+	return
+}
+
+func (h artifacts) GetArtifactContent(ctx context.Context, r wire.GetArtifactContentRequestObject) (wire.GetArtifactContentResponseObject, error) {
+	id, request, err := h.ids(r.Sha256, r.Params.Request)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := h.use.OpenArtifact(ctx, callerOf(ctx), id, request)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open an artifact: %w", err)
+	}
+	return &artifactAnswer{ctx: ctx, id: id, reader: reader, rangeHeader: r.Params.Range, ifRange: r.Params.IfRange}, nil
+}
+
+func (h artifacts) GetArtifactBlocks(ctx context.Context, r wire.GetArtifactBlocksRequestObject) (wire.GetArtifactBlocksResponseObject, error) {
+	id, request, err := h.ids(r.Sha256, r.Params.Request)
+	if err != nil {
+		return nil, err
+	}
+	f, err := h.use.Blocks(ctx, callerOf(ctx), id, request)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't find the blocks of an artifact: %w", err)
+	}
+	return fileAnswer{f}, nil
+}
+
+// digestedRange is up to how many bytes a part of an artifact is held back, so
+// that its own Content-Digest can go before it.
+// It is one block of the tree (FORMAT, IDS).
+const digestedRange = 8 << 20 // bytes
+
+// artifactAnswer streams an artifact or one range of it.
+type artifactAnswer struct {
+	ctx                  context.Context
+	id                   evidence.Digest
+	reader               registrar.ArtifactReader
+	rangeHeader, ifRange string
+	sent                 int64
+}
+
+func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) (err error) {
+	defer func() {
+		// The record of what was served must not be lost with the connection.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), 30*time.Second)
+		defer cancel()
+		if closeErr := a.reader.Close(ctx, a.sent, err); closeErr != nil && err == nil {
+			err = fmt.Errorf("couldn't record that an artifact was served: %w", closeErr)
+		}
+	}()
+	size := a.reader.Size()
+	etag := `"` + a.id.String() + `"`
+	span, partial, err := requestedRange(a.rangeHeader, a.ifRange, etag, size)
+	if err != nil {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", size))
+		return err
+	}
+	content, err := a.reader.Range(a.ctx, span.offset, span.length)
+	if err != nil {
+		return fmt.Errorf("couldn't read an artifact: %w", err)
+	}
+	defer content.Close()
+	// The first bytes are read before anything is promised, so that an artifact
+	// which fails at once gets a problem and not a cut connection.
+	hold := min(span.length, copyBuffer)
+	if partial && span.length <= digestedRange {
+		hold = span.length
+	}
+	first := make([]byte, hold)
+	if _, err := io.ReadFull(content, first); err != nil {
+		return fmt.Errorf("couldn't read an artifact: %w", noCleanEnd(err))
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Length", strconv.FormatInt(span.length, 10))
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("ETag", etag)
+	h.Set("Repr-Digest", digestHeader(a.id))
+	status := http.StatusOK
+	switch {
+	case !partial:
+		h.Set("Content-Digest", digestHeader(a.id))
+	case hold == span.length:
+		h.Set("Content-Digest", digestHeader(sha256.Sum256(first)))
+	}
+	if partial {
+		status = http.StatusPartialContent
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", span.offset, span.offset+span.length-1, size))
+	}
+	w.WriteHeader(status)
+	return a.stream(w, first, content, span.length)
+}
+
+// stream counts what went out, and holds the newest bytes back until the next
+// were read, and the last ones until the content came to its end without an
+// error: content that fails never arrives whole. Whatever error it returns,
+// bytes may be out, and the exit cuts the connection.
+func (a *artifactAnswer) stream(w io.Writer, held []byte, content io.Reader, length int64) error {
+	next := make([]byte, copyBuffer)
+	for read := int64(len(held)); read < length; {
+		n, err := io.ReadFull(content, next[:min(copyBuffer, length-read)])
+		if err != nil {
+			return fmt.Errorf("couldn't read an artifact after %d of %d bytes: %w", read+int64(n), length, noCleanEnd(err))
+		}
+		read += int64(n)
+		if err := a.write(w, held); err != nil {
+			return err
+		}
+		held, next = next[:n], held[:cap(held)]
+		if len(next) < copyBuffer {
+			next = make([]byte, copyBuffer)
+		}
+	}
+	if err := atEnd(content); err != nil {
+		return err
+	}
+	return a.write(w, held)
+}
+
+func (a *artifactAnswer) write(w io.Writer, p []byte) error {
+	n, err := w.Write(p)
+	a.sent += int64(n)
+	if err != nil {
+		return fmt.Errorf("couldn't send an artifact: %w", err)
+	}
+	return nil
+}
+
+func atEnd(content io.Reader) error {
+	var one [1]byte
+	switch n, err := io.ReadFull(content, one[:]); {
+	case n != 0:
+		return errors.New("couldn't send an artifact: more bytes came than were asked for")
+	case err != io.EOF:
+		return fmt.Errorf("couldn't send an artifact: %w", err)
+	}
+	return nil
+}

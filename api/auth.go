@@ -1,0 +1,102 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/evidence-custody/custodyd/custody/registrar"
+)
+
+// public lists the routes that need no token. Every other one does; a test
+// walks the router and holds this list, the document and the behaviour together.
+var public = map[string]bool{
+	"GET /healthz":            true,
+	"GET /v1/openapi.json":    true,
+	"POST /v1/token":          true,
+	"GET /v1/log":             true,
+	"GET /v1/checkpoint":      true,
+	"GET /v1/log/inclusion":   true,
+	"GET /v1/log/consistency": true,
+	"GET /v1/trust":           true,
+}
+
+// invitationRoute is the one route an invitation opens: its one event.
+const invitationRoute = "POST /v1/events"
+
+// authenticate finds who asks before anything of the request is read.
+func (e *edge) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := routeName(r)
+		if public[name] {
+			next.ServeHTTP(w, r)
+			return
+		}
+		secret, ok := bearer(r)
+		if !ok {
+			e.exit(w, r, &registrar.Unauthenticated{Reason: registrar.ReasonUnknown})
+			return
+		}
+		caller, err := e.entry.Bearer(r.Context(), secret)
+		switch {
+		case err != nil:
+			e.exit(w, r, err)
+			return
+		case caller.Nobody():
+			e.exit(w, r, &registrar.Unauthenticated{Reason: registrar.ReasonUnknown})
+			return
+		case caller.Invitation != nil && name != invitationRoute:
+			e.exit(w, r, &registrar.Forbidden{Rule: "invitation.one-act", Message: "an invitation permits its one event and nothing else"})
+			return
+		}
+		exchangeOf(r.Context()).caller = caller
+		next.ServeHTTP(w, r)
+	})
+}
+
+// routeName is method and template, e.g. "GET /v1/cases/{caseId}".
+func routeName(r *http.Request) string {
+	route := mux.CurrentRoute(r)
+	if route == nil {
+		return ""
+	}
+	template, err := route.GetPathTemplate()
+	if err != nil {
+		return ""
+	}
+	return r.Method + " " + template
+}
+
+// bearer reads the one Authorization header (RFC 6750). A token in the query
+// or a form is never looked at: it would end up in logs.
+func bearer(r *http.Request) (string, bool) {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, secret, ok := strings.Cut(values[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || secret == "" || len(secret) > 256 {
+		return "", false
+	}
+	for i := 0; i < len(secret); i++ {
+		if c := secret[i]; c <= ' ' || c > '~' {
+			return "", false
+		}
+	}
+	return secret, true
+}
+
+// noMethod says which methods the path does have.
+func (e *edge) noMethod(w http.ResponseWriter, r *http.Request) {
+	if item := e.pathItem(r.URL.Path); item != nil {
+		var allowed []string
+		for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			if item.GetOperation(m) != nil {
+				allowed = append(allowed, m)
+			}
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+	}
+	e.exit(w, r, &edgeError{code: "method-not-allowed", detail: "see the Allow header"})
+}

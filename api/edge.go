@@ -1,0 +1,207 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/evidence-custody/custodyd/custody/registrar"
+)
+
+// exchange is one request and its answer, as the parts of the edge see it.
+type exchange struct {
+	trace  string
+	caller registrar.Caller
+	length int64        // Content-Length of a body that goes on unread; -1 unknown
+	body   *pacedBody   // nil where there is none
+	answer *pacedWriter // the writer below all others
+	fault  error        // what the exit was given, for the log
+}
+
+type exchangeKey struct{}
+
+// leftOver is how long net/http may go on reading a body nobody wants.
+const leftOver = 5 * time.Second
+
+// exchangeOf finds the request's exchange; outside a request, an empty one.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{length: -1}
+}
+
+func callerOf(ctx context.Context) registrar.Caller { return exchangeOf(ctx).caller }
+
+// around is what every request passes, also one without a route.
+func (e *edge) around(router *mux.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := e.cfg.Clock()
+		x := &exchange{trace: e.newTrace(), length: -1}
+		control := http.NewResponseController(w)
+		// Deadlines outlive a request on a kept connection: begin without.
+		_ = control.SetReadDeadline(time.Time{})
+		_ = control.SetWriteDeadline(time.Time{})
+		x.answer = &pacedWriter{ResponseWriter: w, pace: pace{limits: e.cfg.Limits, arm: control.SetWriteDeadline}}
+		if r.Body != nil && r.Body != http.NoBody {
+			x.body = &pacedBody{body: r.Body, pace: pace{limits: e.cfg.Limits, arm: control.SetReadDeadline}}
+			r.Body = x.body
+		}
+		secure(x.answer.Header(), x.trace)
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		aborted := false
+		defer func() {
+			// What the handler left unread, net/http reads on; not for ever.
+			if x.body != nil && !x.body.ended {
+				_ = control.SetReadDeadline(time.Now().Add(leftOver))
+			}
+			e.logRequest(r, x, router, e.cfg.Clock().Sub(began), aborted)
+			if aborted {
+				panic(http.ErrAbortHandler) // net/http cuts the connection without another log line
+			}
+		}()
+		defer func() { aborted = e.recovered(x, r, recover()) }()
+		router.ServeHTTP(x.answer, r)
+	})
+}
+
+// recovered says whether the connection must be cut: the answer was begun and
+// cannot be finished.
+func (e *edge) recovered(x *exchange, r *http.Request, v any) bool {
+	if v == nil {
+		return false
+	}
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		return true
+	}
+	e.cfg.Log.ErrorContext(r.Context(), "a handler panicked", "trace", x.trace, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if x.answer.began {
+		return true
+	}
+	e.exit(x.answer, r, errors.New("a handler panicked"))
+	return false
+}
+
+// secure sets what holds for every answer. Nothing here is a page or may be
+// kept by a cache.
+func secure(h http.Header, trace string) {
+	h.Set("X-Request-Id", trace)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// logRequest writes one line, with the route's template instead of the path:
+// ids and content stay out of the log.
+func (e *edge) logRequest(r *http.Request, x *exchange, router *mux.Router, took time.Duration, aborted bool) {
+	route := "none"
+	var m mux.RouteMatch
+	if router.Match(r, &m) && m.Route != nil {
+		if t, err := m.Route.GetPathTemplate(); err == nil {
+			route = t
+		}
+	}
+	attrs := []slog.Attr{
+		slog.String("trace", x.trace), slog.String("method", r.Method), slog.String("route", route),
+		slog.Int("status", x.answer.status), slog.Int64("bytes", x.answer.pace.moved), slog.Duration("took", took),
+	}
+	if !x.caller.Key.IsZero() {
+		attrs = append(attrs, slog.String("key", x.caller.Key.Short()))
+	}
+	level := slog.LevelInfo
+	if x.fault != nil {
+		attrs = append(attrs, slog.String("error", x.fault.Error()))
+	}
+	if aborted {
+		attrs = append(attrs, slog.Bool("aborted", true))
+	}
+	if aborted || x.answer.status >= 500 {
+		level = slog.LevelError
+	}
+	e.cfg.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}
+
+// pace re-arms a deadline around each read or write, and shortens it for a
+// peer below the minimum rate. Only time spent in reads or writes counts: a
+// slow store behind us is not the peer's fault.
+type pace struct {
+	limits Limits
+	arm    func(time.Time) error
+	moved  int64
+	spent  time.Duration
+}
+
+func (p *pace) step(move func() (int, error)) (int, error) {
+	allowed := p.limits.Grace + time.Duration(float64(p.moved)/float64(p.limits.MinRate)*float64(time.Second)) - p.spent
+	now := time.Now()
+	if err := p.arm(now.Add(min(p.limits.Idle, allowed))); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, fmt.Errorf("couldn't set a deadline: %w", err)
+	}
+	n, err := move()
+	p.spent += time.Since(now)
+	p.moved += int64(n)
+	return n, err
+}
+
+// pacedBody is a request's body under deadlines. It remembers how reading
+// failed, so that the exit can tell a peer's failure from a store's.
+type pacedBody struct {
+	body  io.ReadCloser
+	pace  pace
+	ended bool // read to its end
+	err   error
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	n, err := b.pace.step(func() (int, error) { return b.body.Read(p) })
+	if err != nil {
+		// net/http goes on reading to notice a lost peer; a deadline left armed
+		// would cancel the handler's context while it works.
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = b.pace.arm(time.Time{})
+		}
+		if err == io.EOF {
+			b.ended = true
+		} else {
+			b.err = err
+		}
+	}
+	return n, err
+}
+
+func (b *pacedBody) Close() error { return b.body.Close() }
+
+// pacedWriter is the answer under deadlines.
+type pacedWriter struct {
+	http.ResponseWriter
+	pace   pace
+	status int
+	began  bool
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *pacedWriter) WriteHeader(status int) {
+	if !w.began && status >= 200 {
+		w.began, w.status = true, status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *pacedWriter) Write(p []byte) (int, error) {
+	if !w.began {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.pace.step(func() (int, error) { return w.ResponseWriter.Write(p) })
+}
