@@ -83,7 +83,8 @@ func (c *checker) verdict() {
 	c.outcome(r.ChainUnbroken, "result.chainUnbroken")
 	c.outcome(r.Seals, "result.seals")
 	c.outcome(r.Hashes, "result.hashes")
-	failed := c.anyCheck(failedCheck) || d.findings(SeverityBad) > 0 || r.ChainUnbroken == Fail
+	failed := c.anyCheck(failedCheck) || d.findings(SeverityBad) > 0
+	c.must(r.ChainUnbroken != Fail || failed, "broken-without-fault", "result.chainUnbroken")
 	switch r.Verdict {
 	case Whole:
 		c.must(!failed, "whole-despite-fault", "result.verdict")
@@ -105,7 +106,7 @@ func (c *checker) verdict() {
 	c.must(r.Sentence == d.Sentence(), "sentence", "result.sentence")
 }
 
-func (c *checker) anyCheck(is func(Check) bool) bool { return slices.ContainsFunc(c.d.Checks, is) }
+func (c *checker) anyCheck(is func(Check) bool) bool { return c.d.checks(is) > 0 }
 
 func failedCheck(k Check) bool { return k.Outcome == Fail }
 

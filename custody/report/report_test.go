@@ -105,7 +105,7 @@ func TestCheckRefusesOverstatement(t *testing.T) {
 		{"unwitnessed-unsaid", func(d *report.Document) { d.Policy.Limitations = nil }},
 		{"whole-despite-fault", func(d *report.Document) { d.Checks[1].Outcome = report.Fail }},
 		{"whole-despite-fault", func(d *report.Document) { d.Findings[0].Severity = report.SeverityBad }},
-		{"whole-despite-fault", func(d *report.Document) { d.Result.ChainUnbroken = report.Fail }},
+		{"broken-without-fault", func(d *report.Document) { d.Result.ChainUnbroken = report.Fail }},
 		{"whole-though-unchecked", func(d *report.Document) { d.Checks[1].Outcome = report.NotChecked }},
 		{"whole-though-unchecked", func(d *report.Document) { d.Findings[0].Severity = report.SeverityUnchecked }},
 		{"whole-without-checks", func(d *report.Document) { d.Checks = nil }},

@@ -14,7 +14,7 @@ func (d Document) Sentence() string {
 		return d.wholeSentence()
 	case Bad:
 		return fmt.Sprintf("Verification found %s in this record: it must not be relied on as it stands. "+
-			"The findings say what is wrong.", count(d.findings(SeverityBad), "fault", "faults"))
+			"The findings say what is wrong.", count(max(d.findings(SeverityBad), d.checks(failedCheck)), "fault", "faults"))
 	}
 	s := "Verification could not be completed: " + d.uncheckedWords() + ". What was checked showed no fault"
 	if !d.Policy.Given {
@@ -62,16 +62,23 @@ func (d Document) gapWords() string {
 }
 
 func (d Document) uncheckedWords() string {
+	if n := d.checks(Check.missing); n > 0 {
+		return count(n, "check", "checks") + " could not be made"
+	}
+	if n := d.findings(SeverityUnchecked); n > 0 {
+		return count(n, "matter", "matters") + " could not be checked"
+	}
+	return "not everything that is needed was checked"
+}
+
+func (d Document) checks(is func(Check) bool) int {
 	n := 0
 	for _, c := range d.Checks {
-		if c.missing() {
+		if is(c) {
 			n++
 		}
 	}
-	if f := d.findings(SeverityUnchecked); n == 0 && f > 0 {
-		return count(f, "matter", "matters") + " could not be checked"
-	}
-	return count(n, "check", "checks") + " could not be made"
+	return n
 }
 
 func (d Document) findings(s Severity) int {

@@ -95,7 +95,11 @@ func (s *sheet) boxes() {
 	case len(s.doc.Items) == 0 || len(s.doc.Periods) == 0:
 		none, gaps = report.NotChecked, notChecked
 	default:
-		gaps = "none recorded"
+		gaps = noneListed
+		if r.ChainUnbroken != report.Pass {
+			// A broken record cannot show that there were none.
+			none = report.NotChecked
+		}
 	}
 	answers := []struct {
 		title, word printable

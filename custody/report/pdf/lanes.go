@@ -96,8 +96,12 @@ type axis struct {
 	left, width float64
 }
 
-func (a axis) at(i report.Instant) float64 {
-	part := i.Time().Sub(a.from).Seconds() / a.to.Sub(a.from).Seconds()
+// seconds is the length of the axis. A time.Duration would not do: it ends at
+// 292 years, and a signer may claim any year.
+func (a axis) seconds() int64 { return a.to.Unix() - a.from.Unix() }
+
+func (a axis) at(t time.Time) float64 {
+	part := float64(t.Unix()-a.from.Unix()) / float64(a.seconds())
 	return a.left + a.width*min(1, max(0, part))
 }
 
@@ -132,8 +136,8 @@ func (s *sheet) axisOf(item int, periods []report.Period) (axis, bool) {
 	if open {
 		s.seeRecord(&a)
 	}
-	if a.to.Sub(a.from) < time.Minute {
-		a.to = a.from.Add(time.Minute)
+	if a.seconds() < 10 {
+		a.to = a.from.Add(10 * time.Second)
 	}
 	return a, true
 }
@@ -148,7 +152,7 @@ func (s *sheet) seeRecord(a *axis) {
 			}
 		}
 	}
-	a.to = a.to.Add(a.to.Sub(a.from) / 12)
+	a.to = time.Unix(a.to.Unix()+a.seconds()/12, 0)
 }
 
 // chart draws one lane for each holder, in the order they first held it.
@@ -194,9 +198,9 @@ func (s *sheet) lanes(item int, a axis, lanes []report.Party, periods []report.P
 		if b.From.IsZero() || b.Seconds < 0 {
 			continue
 		}
-		x1, x2 := a.at(b.From), a.left+a.width
+		x1, x2 := a.at(b.From.Time()), a.left+a.width
 		if !b.To.IsZero() {
-			x2 = a.at(b.To)
+			x2 = a.at(b.To.Time())
 		}
 		s.gapBand(x1, top, max(0.7, x2-x1), height)
 	}
@@ -253,9 +257,9 @@ func (s *sheet) fit(p printable, t style, width float64) printable {
 // bar draws one period in its holder's lane; one that has not ended runs off
 // the chart with an arrow head.
 func (s *sheet) bar(a axis, p report.Period, y float64) {
-	x1, x2 := a.at(p.Span.From), a.left+a.width
+	x1, x2 := a.at(p.Span.From.Time()), a.left+a.width
 	if !p.Span.To.IsZero() {
-		x2 = a.at(p.Span.To)
+		x2 = a.at(p.Span.To.Time())
 	}
 	w, h, top := max(0.6, x2-x1), laneHeight-4.4, y+2.2
 	open := p.Span.To.IsZero() && w > 4

@@ -14,45 +14,50 @@ type tick struct {
 	label printable
 }
 
+// Lengths in seconds.
+const (
+	minute = 60
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
 var steps = []struct {
-	length time.Duration
-	layout string
+	seconds int64
+	layout  string
 }{
-	{time.Second, "15:04:05"}, {5 * time.Second, "15:04:05"}, {15 * time.Second, "15:04:05"},
-	{time.Minute, "15:04"}, {5 * time.Minute, "15:04"}, {15 * time.Minute, "15:04"},
-	{time.Hour, "02 Jan 15:04"}, {3 * time.Hour, "02 Jan 15:04"}, {6 * time.Hour, "02 Jan 15:04"}, {12 * time.Hour, "02 Jan 15:04"},
+	{1, "15:04:05"}, {5, "15:04:05"}, {15, "15:04:05"},
+	{minute, "15:04"}, {5 * minute, "15:04"}, {15 * minute, "15:04"},
+	{hour, "02 Jan 15:04"}, {3 * hour, "02 Jan 15:04"}, {6 * hour, "02 Jan 15:04"}, {12 * hour, "02 Jan 15:04"},
 	{day, "02 Jan"}, {2 * day, "02 Jan"}, {7 * day, "02 Jan 2006"}, {14 * day, "02 Jan 2006"},
 	{30 * day, "02 Jan 2006"}, {91 * day, "02 Jan 2006"}, {182 * day, "02 Jan 2006"}, {365 * day, "02 Jan 2006"},
 }
 
-const day = 24 * time.Hour
-
-// ticks are at most six marks at round times of the report's zone, and the
+// ticks are at most seven marks at round times of the report's zone, and the
 // words that say which zone and, where the marks do not, which day.
 func (a axis) ticks(z report.Zone) ([]tick, printable) {
-	length := a.to.Sub(a.from)
 	step := steps[len(steps)-1]
-	step.length *= 1 + length/(6*step.length)
+	step.seconds *= 1 + a.seconds()/(6*step.seconds)
 	for _, try := range steps {
-		if length/try.length < 6 {
+		if a.seconds()/try.seconds < 6 {
 			step = try
 			break
 		}
 	}
 	zone := time.FixedZone(z.Label(), z.OffsetMinutes*60)
-	local := a.from.In(zone)
-	offset := time.Duration(z.OffsetMinutes) * time.Minute
-	first := a.from.Add(offset).Truncate(step.length).Add(-offset)
+	offset := int64(z.OffsetMinutes) * minute
+	local := a.from.Unix() + offset
+	past := (local%step.seconds + step.seconds) % step.seconds
 	var out []tick
-	for t := first; !t.After(a.to); t = t.Add(step.length) {
-		if t.Before(a.from) {
+	for at := a.from.Unix() - past; at <= a.to.Unix(); at += step.seconds {
+		if at < a.from.Unix() {
 			continue
 		}
-		out = append(out, tick{a.at(report.At(t)), printable(t.In(zone).Format(step.layout))})
+		t := time.Unix(at, 0)
+		out = append(out, tick{a.at(t), printable(t.In(zone).Format(step.layout))})
 	}
 	label := "UTC" + printable(z.Label())
-	if step.length < 7*day {
-		label = printable(local.Format("from 2 Jan 2006")) + ", " + label
+	if step.seconds < 7*day {
+		label = printable(a.from.In(zone).Format("from 2 Jan 2006")) + ", " + label
 	}
 	return out, label
 }
