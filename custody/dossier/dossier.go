@@ -1,0 +1,114 @@
+package dossier
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/evidence-custody/custodyd/custody/seal"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Event is one sealed event in its place in the log.
+type Event struct {
+	Index    uint64
+	Envelope seal.Envelope
+	Key      seal.PublicKey
+	Proof    []evidence.Digest // inclusion in the dossier's checkpoint
+}
+
+// Scope is what the dossier promises to show whole, up to its checkpoint: the
+// chains of the case and of these items, with their observations and accesses.
+type Scope struct {
+	Case  evidence.Digest   `json:"case"`
+	Items []evidence.Digest `json:"items"` // sorted, unique
+}
+
+// Dossier is a bundle's content.
+type Dossier struct {
+	Log         []byte // log document, exact bytes
+	Checkpoint  []byte // signed note
+	Scope       Scope
+	Events      []Event                      // ascending index
+	Consistency map[uint64][]evidence.Digest // older size: its proof to Checkpoint
+	Documents   map[evidence.Digest][]byte   // founding documents disclosed, by id
+	Details     map[evidence.Digest][]byte   // details disclosed, by digest
+	Blocks      map[evidence.Digest][]byte   // artifact's SHA-256: its concatenated 32-byte block leaves
+	Attachments map[string][]byte            // e.g. report.pdf
+}
+
+// Limits bound what Decode accepts.
+type Limits struct {
+	Bytes  int64 // of the whole file
+	Events int
+	Files  int
+}
+
+// DefaultLimits suit a dossier of about 100,000 events.
+var DefaultLimits = Limits{Bytes: 1 << 30, Events: 200_000, Files: 1_000_000}
+
+// MalformedError says why bytes are not a dossier.
+type MalformedError struct {
+	Rule string // one of the Rule constants
+	Path string // file inside the bag, or ""
+	Err  error
+}
+
+// Rules.
+const (
+	RuleZip       = "dossier-zip"           // not the one zip form
+	RuleLimit     = "dossier-limit"         // larger than the reader's limits
+	RuleLayout    = "dossier-layout"        // a file that has no place, or one that is missing
+	RuleManifest  = "manifest-mismatch"     // a file does not hash to its manifest entry
+	RuleFile      = "dossier-file"          // a file is not in its form
+	RuleBundle    = "bundle-form"           // an event's bundle is not in its form
+	RuleCanonical = "dossier-not-canonical" // the writer would make other bytes of this content
+)
+
+func (e *MalformedError) Error() string {
+	s := e.Rule
+	if e.Path != "" {
+		s += " (" + e.Path + ")"
+	}
+	return s + ": " + e.Err.Error()
+}
+
+func (e *MalformedError) Unwrap() error { return e.Err }
+
+func malformed(rule, path, format string, args ...any) *MalformedError {
+	return &MalformedError{Rule: rule, Path: path, Err: fmt.Errorf(format, args...)}
+}
+
+// check holds a dossier to what its form can express.
+func (d *Dossier) check() error {
+	if !slices.IsSortedFunc(d.Scope.Items, evidence.Digest.Compare) || len(slices.Compact(slices.Clone(d.Scope.Items))) != len(d.Scope.Items) {
+		return malformed(RuleFile, scopePath, "items must be sorted and unique")
+	}
+	for i := 1; i < len(d.Events); i++ {
+		if d.Events[i-1].Index >= d.Events[i].Index {
+			return malformed(RuleFile, bundlePath(d.Events[i].Index), "events must ascend by log index")
+		}
+	}
+	for name := range d.Attachments {
+		if !safeName(name) {
+			return malformed(RuleLayout, attachments+name, "an attachment's name is 1 to 100 of a-z A-Z 0-9 . _ - and does not begin with a dot")
+		}
+	}
+	return nil
+}
+
+// safeName bounds attachment names to what is harmless on every file system.
+func safeName(s string) bool {
+	if len(s) == 0 || len(s) > 100 || s[0] == '.' {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// leafOf is the log entry that an event's bundle repeats.
+func leafOf(e Event) []byte { return tlog.Leaf(e.Envelope, e.Key) }

@@ -1,0 +1,177 @@
+package dossier
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+)
+
+// The one zip form (APPNOTE 6.3.10): entries stored, in byte order of their
+// names, local headers without extra fields or data descriptors, all dated
+// 1980-01-01 00:00, the central directory behind the last entry, no comment,
+// nothing before, between or after. No zip64: files and sizes stay below 4 GiB.
+// archive/zip is not used: it reads more than this, and more is ambiguity.
+const (
+	localSize   = 30
+	centralSize = 46
+	endSize     = 22
+	zipVersion  = 20
+	dosDate     = 0x0021 // 1980-01-01
+)
+
+// entry is one file's place in the zip.
+type entry struct {
+	name   string
+	crc    uint32
+	size   uint32
+	offset uint32
+}
+
+// zipWriter writes the one form.
+type zipWriter struct {
+	w       *bufio.Writer
+	offset  uint64
+	entries []entry
+}
+
+func newZipWriter(w io.Writer) *zipWriter { return &zipWriter{w: bufio.NewWriterSize(w, 256<<10)} }
+
+func (z *zipWriter) put(b []byte) error {
+	z.offset += uint64(len(b))
+	if z.offset > math.MaxUint32 {
+		return malformed(RuleLimit, "", "a dossier ends at 4 GiB")
+	}
+	_, err := z.w.Write(b)
+	return err
+}
+
+// add appends one file; names must come in byte order.
+func (z *zipWriter) add(name string, content []byte) error {
+	e := entry{name: name, crc: crc32.ChecksumIEEE(content), size: uint32(len(content)), offset: uint32(z.offset)}
+	if n := len(z.entries); n > 0 && z.entries[n-1].name >= name {
+		return fmt.Errorf("couldn't write %s after %s: out of order", name, z.entries[n-1].name)
+	}
+	z.entries = append(z.entries, e)
+	if err := z.put(e.local()); err != nil {
+		return err
+	}
+	return z.put(content)
+}
+
+func (z *zipWriter) close() error {
+	start := z.offset
+	for _, e := range z.entries {
+		if err := z.put(e.central()); err != nil {
+			return err
+		}
+	}
+	if len(z.entries) > math.MaxUint16 {
+		// The count does not fit; the field is then full, as readers expect of it
+		// without zip64 only when they count entries themselves. Ours does.
+		if err := z.put(end(math.MaxUint16, z.offset-start, start)); err != nil {
+			return err
+		}
+		return z.w.Flush()
+	}
+	if err := z.put(end(len(z.entries), z.offset-start, start)); err != nil {
+		return err
+	}
+	return z.w.Flush()
+}
+
+func (e entry) local() []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32(make([]byte, 0, localSize+len(e.name)), 0x04034b50)
+	for _, v := range []uint16{zipVersion, 0, 0, 0, dosDate} {
+		b = le.AppendUint16(b, v)
+	}
+	for _, v := range []uint32{e.crc, e.size, e.size} {
+		b = le.AppendUint32(b, v)
+	}
+	b = le.AppendUint16(b, uint16(len(e.name)))
+	b = le.AppendUint16(b, 0)
+	return append(b, e.name...)
+}
+
+func (e entry) central() []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32(make([]byte, 0, centralSize+len(e.name)), 0x02014b50)
+	for _, v := range []uint16{zipVersion, zipVersion, 0, 0, 0, dosDate} {
+		b = le.AppendUint16(b, v)
+	}
+	for _, v := range []uint32{e.crc, e.size, e.size} {
+		b = le.AppendUint32(b, v)
+	}
+	b = le.AppendUint16(b, uint16(len(e.name)))
+	for range 4 { // extra, comment, disk, internal attributes
+		b = le.AppendUint16(b, 0)
+	}
+	b = le.AppendUint32(b, 0) // external attributes
+	b = le.AppendUint32(b, e.offset)
+	return append(b, e.name...)
+}
+
+func end(count int, size, offset uint64) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32(make([]byte, 0, endSize), 0x06054b50)
+	for _, v := range []uint16{0, 0, uint16(count), uint16(count)} {
+		b = le.AppendUint16(b, v)
+	}
+	b = le.AppendUint32(b, uint32(size))
+	b = le.AppendUint32(b, uint32(offset))
+	return le.AppendUint16(b, 0)
+}
+
+// file is one file read from a zip.
+type file struct {
+	name    string
+	content []byte
+}
+
+// readZip reads entries one after the other until the central directory. Their
+// headers are only read as far as needed: that they are in the one form is
+// shown by writing them again.
+func readZip(r *io.SectionReader, lim Limits) ([]file, error) {
+	if r.Size() > lim.Bytes || r.Size() > math.MaxUint32 {
+		return nil, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", r.Size(), min(lim.Bytes, math.MaxUint32))
+	}
+	var files []file
+	in := bufio.NewReaderSize(r, 256<<10)
+	for left := r.Size(); ; {
+		var head [localSize]byte
+		if _, err := io.ReadFull(in, head[:4]); err != nil {
+			return nil, readError(err)
+		}
+		sig := binary.LittleEndian.Uint32(head[:])
+		if sig == 0x02014b50 && len(files) > 0 {
+			return files, nil
+		}
+		if sig != 0x04034b50 {
+			return nil, malformed(RuleZip, "", "no zip entry where one is expected")
+		}
+		if _, err := io.ReadFull(in, head[4:]); err != nil {
+			return nil, readError(err)
+		}
+		size := int64(binary.LittleEndian.Uint32(head[22:]))
+		nameLen := int64(binary.LittleEndian.Uint16(head[26:]))
+		if left -= localSize + nameLen + size; left < endSize || nameLen > 300 || len(files) >= lim.Files {
+			return nil, malformed(RuleZip, "", "an entry is longer than the file, its name too long, or there are too many")
+		}
+		buf := make([]byte, nameLen+size)
+		if _, err := io.ReadFull(in, buf); err != nil {
+			return nil, readError(err)
+		}
+		files = append(files, file{string(buf[:nameLen]), buf[nameLen:]})
+	}
+}
+
+func readError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return malformed(RuleZip, "", "the file ends early")
+	}
+	return fmt.Errorf("couldn't read dossier: %w", err)
+}

@@ -1,0 +1,70 @@
+package tlog
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// cosignatureType is the signature type of an Ed25519 cosignature/v1
+// (C2SP tlog-cosignature).
+const cosignatureType = 0x04
+
+// NewWitnessVerifier reads a witness's verifier key, NAME+HASH+BASE64 of the
+// type byte 0x04 and the Ed25519 key. It verifies timestamped cosignatures.
+func NewWitnessVerifier(vkey string) (note.Verifier, error) {
+	name, rest, _ := strings.Cut(vkey, "+")
+	hash, key64, _ := strings.Cut(rest, "+")
+	want, err := strconv.ParseUint(hash, 16, 32)
+	raw, err64 := base64.StdEncoding.Strict().DecodeString(key64)
+	if err != nil || err64 != nil || len(hash) != 8 || name == "" || len(raw) != 1+ed25519.PublicKeySize || raw[0] != cosignatureType {
+		return nil, fmt.Errorf("couldn't read witness key %.80q: not name+hash+key of a cosignature/v1 witness", vkey)
+	}
+	sum := sha256.Sum256(append([]byte(name+"\n"), raw...))
+	if uint64(binary.BigEndian.Uint32(sum[:4])) != want {
+		return nil, fmt.Errorf("couldn't read witness key %.80q: its hash is not its key's", vkey)
+	}
+	return &witness{name, uint32(want), raw[1:]}, nil
+}
+
+type witness struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func (w *witness) Name() string    { return w.name }
+func (w *witness) KeyHash() uint32 { return w.hash }
+
+// Verify checks timestamp (8 bytes, big endian) and signature over
+// "cosignature/v1\ntime T\n" and the checkpoint's lines.
+func (w *witness) Verify(msg, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	signed := fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(sig), msg)
+	return ed25519.Verify(w.key, signed, sig[8:])
+}
+
+// CountWitnesses returns how many different witnesses cosigned the note. A
+// cosignature that does not hold counts for nothing.
+func CountWitnesses(msg []byte, witnesses []note.Verifier) int {
+	count := 0
+	for i, w := range witnesses {
+		twice := false
+		for _, other := range witnesses[:i] {
+			twice = twice || bytes.Equal(other.(*witness).key, w.(*witness).key)
+		}
+		if _, err := note.Open(msg, note.VerifierList(w)); err == nil && !twice {
+			count++
+		}
+	}
+	return count
+}

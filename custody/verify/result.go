@@ -1,0 +1,97 @@
+package verify
+
+import (
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/standing"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Result is what verification found over all dossiers given.
+type Result struct {
+	Verdict  Verdict    `json:"verdict"`
+	Findings []Finding  `json:"findings"`
+	Readings []*Reading `json:"-"` // what each dossier says, after replay
+}
+
+// Has reports whether a finding of that name is among the findings.
+func (r *Result) Has(n Name) bool {
+	for _, f := range r.Findings {
+		if f.Name == n {
+			return true
+		}
+	}
+	return false
+}
+
+// Reading is what one dossier says once it has been replayed: the source of
+// every report. It holds only events whose signature and inclusion held and
+// which the rules admitted; whatever did not hold is among the findings.
+type Reading struct {
+	Log        custody.LogDocument
+	LogID      custody.ID
+	Checkpoint tlog.Checkpoint
+	Case       custody.ID
+	CaseState  *custody.Case
+	Events     []*Event                         // ascending log index
+	Items      map[custody.ID]*ItemReading      // the items in scope
+	Orgs       map[custody.ID]*OrgReading       // every organisation that signed or is named
+	Keys       map[custody.ID]*standing.Key     // every key of which the dossier has the chain
+	Documents  map[custody.ID]*custody.Founding // disclosed case, item, person and grant documents
+	Heads      map[custody.ID]Head              // of every chain in scope
+	Proofs     map[uint64][]evidence.Digest     // inclusion proof by log index
+}
+
+// Event is one admitted event.
+type Event struct {
+	Index     uint64
+	ID        custody.ID // event id
+	Leaf      custody.ID
+	Statement *custody.Statement
+	Signer    custody.Party // zero for the service and for root keys
+	Org       custody.ID    // signer's organisation; zero for the service
+	Contested bool
+	Details   map[custody.Field]string // disclosed
+	Withheld  []custody.Field
+	Corrected []*Event // corrections of this event, oldest first
+}
+
+// Kind returns the event's kind.
+func (e *Event) Kind() custody.Kind { return e.Statement.Predicate.Kind }
+
+// Body returns the event's body.
+func (e *Event) Body() custody.Body { return e.Statement.Predicate.Body }
+
+// ItemReading is one item in scope.
+type ItemReading struct {
+	ID       custody.ID
+	State    custody.Item // at the end of the dossier
+	Received *custody.Received
+	Bytes    BytesCheck
+}
+
+// BytesCheck says whether an artifact's bytes were checked in this run.
+type BytesCheck string
+
+// Byte checks. Without the file, bytes are not checked, whatever the record says.
+const (
+	NotChecked BytesCheck = "not checked"
+	Match      BytesCheck = "match"
+	Mismatch   BytesCheck = "mismatch"
+)
+
+// OrgReading is one organisation as the dossier and the policy know it.
+type OrgReading struct {
+	ID         custody.ID
+	Document   *custody.OrgDocument // nil where the dossier lacks it
+	Name       string               // the policy's name, else the document's
+	Identified bool                 // the policy names it
+}
+
+// Head is the last event of a chain that the dossier shows.
+type Head struct {
+	Type  custody.ChainType
+	Seq   uint64
+	Leaf  custody.ID
+	Index uint64
+}

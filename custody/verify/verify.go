@@ -1,0 +1,340 @@
+// Package verify is the offline verifier: dossiers and a trust policy in,
+// findings out. It is what a laboratory or a court's expert runs, what the
+// service runs before it renders a report, and what a client runs before it
+// signs. It uses no clock, network, database or program; laboratories can
+// import it alone.
+//
+// Bad evidence is a finding, never an error: an error means that verification
+// could not be carried out at all.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
+	"github.com/evidence-custody/custodyd/custody/ruling"
+	"github.com/evidence-custody/custodyd/custody/standing"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// File is an artifact's file, given to check its bytes.
+type File struct {
+	Name   string // for findings
+	Reader io.Reader
+}
+
+// Dossiers verifies one or more dossiers of the same record under a policy.
+// Without a policy (nil) nobody is identified and the verdict is at best Open.
+// Several dossiers are also compared with one another for forks. Files are
+// matched by content with the artifacts on record.
+func Dossiers(ctx context.Context, policy *Policy, dossiers []*dossier.Dossier, files ...File) (*Result, error) {
+	if len(dossiers) == 0 {
+		return nil, errors.New("couldn't verify: no dossier given")
+	}
+	res := &Result{}
+	for i, d := range dossiers {
+		r := &reader{ctx: ctx, policy: policy, d: d, position: i}
+		reading, err := r.read()
+		if err != nil {
+			return nil, fmt.Errorf("couldn't verify dossier %d: %w", i+1, err)
+		}
+		res.Findings = append(res.Findings, r.findings...)
+		res.Readings = append(res.Readings, reading)
+	}
+	res.Findings = append(res.Findings, compare(dossiers, res.Readings)...)
+	found, err := checkFiles(ctx, dossiers, res.Readings, files)
+	if err != nil {
+		return nil, err
+	}
+	res.Findings = append(res.Findings, found...)
+	order(res.Findings)
+	res.Verdict = judge(res.Findings)
+	return res, nil
+}
+
+// Read decodes a dossier and turns a malformed one into its finding: the
+// result is then final and the dossier nil.
+func Read(r io.ReaderAt, size int64, lim dossier.Limits) (*dossier.Dossier, *Result, error) {
+	d, err := dossier.Decode(r, size, lim)
+	var malformed *dossier.MalformedError
+	switch {
+	case errors.As(err, &malformed):
+		f := Finding{Name: DossierMalformed, Severity: Bad, Rule: malformed.Rule, Detail: malformed.Error()}
+		return nil, &Result{Verdict: NotWhole, Findings: []Finding{f}}, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	return d, nil, nil
+}
+
+// reader verifies one dossier.
+type reader struct {
+	ctx      context.Context
+	policy   *Policy
+	d        *dossier.Dossier
+	position int
+	findings []Finding
+
+	log    custody.LogDocument
+	logID  custody.ID
+	head   tlog.Checkpoint
+	opened []*openedEvent
+	world  *world
+	out    *Reading
+}
+
+// openedEvent is one event after its own checks, before replay.
+type openedEvent struct {
+	entry    ruling.Entry
+	source   *dossier.Event
+	findings []Finding
+	ok       bool
+}
+
+// find records a finding; severity follows from its name.
+func (r *reader) find(n Name, f Finding, format string, args ...any) {
+	f.Name, f.Severity, f.Dossier, f.Detail = n, severities[n], r.position, fmt.Sprintf(format, args...)
+	r.findings = append(r.findings, f)
+}
+
+func at(index uint64) Finding { return Finding{Event: &index} }
+
+func about(id custody.ID) Finding { return Finding{Subject: &id} }
+
+func (r *reader) read() (*Reading, error) {
+	r.logID = evidence.Sum(r.d.Log)
+	r.out = &Reading{LogID: r.logID, Case: r.d.Scope.Case, Items: map[custody.ID]*ItemReading{}, Orgs: map[custody.ID]*OrgReading{},
+		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}}
+	if r.policy == nil {
+		r.find(NoPolicy, Finding{}, "no trust policy was given: at best the dossier is self-consistent, its signers unidentified")
+	}
+	if !r.readLog() {
+		return r.out, nil
+	}
+	if err := r.openEvents(); err != nil {
+		return nil, err
+	}
+	r.checkSeen()
+	r.checkDocuments()
+	if err := r.replay(); err != nil {
+		return nil, err
+	}
+	r.checkScope()
+	r.checkContent()
+	r.checkTrust()
+	r.limits()
+	return r.out, nil
+}
+
+// readLog reads the log document and opens the checkpoint by its keys. False
+// means that nothing further can be said.
+func (r *reader) readLog() bool {
+	doc, err := custody.ParseLogDocument(r.d.Log)
+	if err != nil {
+		r.find(LogDocument, Finding{}, "the log document cannot be read: %v", err)
+		return false
+	}
+	r.log, r.out.Log = doc, doc
+	if r.policy != nil && !r.policy.trustsLog(r.logID) {
+		r.find(LogUnpinned, about(r.logID), "the policy does not name log %s (%s)", r.logID, doc.Origin)
+	}
+	verifiers, err := tlog.LogVerifiers(doc)
+	if err != nil {
+		r.find(LogDocument, Finding{}, "the log's keys cannot be read: %v", err)
+		return false
+	}
+	cp, err := tlog.OpenCheckpoint(r.d.Checkpoint, doc.Origin, verifiers)
+	if err != nil {
+		r.find(CheckpointInvalid, Finding{}, "the checkpoint is not one that this log signed: %v", err)
+		return false
+	}
+	r.head, r.out.Checkpoint = cp, cp
+	r.checkQuorum()
+	return true
+}
+
+// openEvents checks every event by itself, on all cores: signature, key,
+// statement, inclusion. Results keep the order of the log.
+func (r *reader) openEvents() error {
+	r.opened = make([]*openedEvent, len(r.d.Events))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range max(1, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := range next {
+				r.opened[i] = r.open(&r.d.Events[i])
+			}
+		})
+	}
+	for i := range r.d.Events {
+		if r.ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if err := r.ctx.Err(); err != nil {
+		return fmt.Errorf("couldn't finish: %w", err)
+	}
+	ids := map[custody.ID]uint64{}
+	for _, o := range r.opened {
+		r.findings = append(r.findings, o.findings...)
+		if !o.ok {
+			continue
+		}
+		if first, twice := ids[o.entry.EventID]; twice {
+			r.find(EventTwice, at(o.entry.Index), "the event is already in the log at index %d", first)
+			o.ok = false
+			continue
+		}
+		ids[o.entry.EventID] = o.entry.Index
+	}
+	if len(r.opened) == 0 || !r.opened[0].ok || r.opened[0].entry.Index != 0 || r.opened[0].entry.Statement.Predicate.Kind != custody.KindGenesis {
+		r.find(GenesisMissing, Finding{}, "the dossier does not show the log's genesis at index 0")
+	}
+	return nil
+}
+
+// open checks one event without reference to any other.
+func (r *reader) open(e *dossier.Event) *openedEvent {
+	o := &openedEvent{source: e}
+	refuse := func(n Name, rule, format string, args ...any) *openedEvent {
+		index := e.Index
+		o.findings = append(o.findings, Finding{Name: n, Severity: severities[n], Rule: rule, Dossier: r.position, Event: &index, Detail: fmt.Sprintf(format, args...)})
+		return o
+	}
+	if err := e.Key.Verify(e.Envelope); err != nil {
+		return refuse(SignatureInvalid, "", "the signature does not hold: %v", err)
+	}
+	st, err := custody.Decode(e.Envelope.Payload)
+	var refusal *custody.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return refuse(StatementInvalid, refusal.Rule, "%v", err)
+	case err != nil:
+		return refuse(StatementInvalid, "", "%v", err)
+	}
+	if st.Predicate.Signer.Key != e.Key.ID() {
+		return refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
+	}
+	leaf := tlog.LeafHash(tlog.Leaf(e.Envelope, e.Key))
+	if err := tlog.VerifyInclusion(leaf, e.Index, r.head.Size, e.Proof, r.head.Root); err != nil {
+		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
+	}
+	o.entry = ruling.Entry{Index: e.Index, Leaf: leaf, EventID: e.Envelope.EventID(), Statement: st}
+	o.ok = true
+	return o
+}
+
+// checkSeen holds every checkpoint that a signer saw to be a prefix of the
+// dossier's checkpoint: otherwise the signer was shown another history.
+func (r *reader) checkSeen() {
+	type judged struct {
+		root evidence.Digest
+		ok   bool
+	}
+	done := map[uint64]judged{}
+	for _, o := range r.opened {
+		if !o.ok {
+			continue
+		}
+		seen := o.entry.Statement.Predicate.Seen
+		if j, ok := done[seen.Size]; ok {
+			if j.ok && j.root != seen.Root {
+				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than the one proven", seen.Size)
+			}
+			continue
+		}
+		proof, given := r.d.Consistency[seen.Size]
+		switch {
+		case seen.Size > r.head.Size:
+			r.find(SeenInconsistent, at(o.entry.Index), "the signer saw %d leaves, the dossier's checkpoint has %d", seen.Size, r.head.Size)
+			continue
+		case seen.Size == 0 && seen.Root == tlog.EmptyRoot, seen.Size == r.head.Size && seen.Root == r.head.Root:
+			done[seen.Size] = judged{seen.Root, true}
+		case !given && seen.Size != 0 && seen.Size != r.head.Size:
+			r.find(SeenUnproven, at(o.entry.Index), "there is no consistency proof from the %d leaves that the signer saw", seen.Size)
+			done[seen.Size] = judged{}
+		default:
+			err := tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof)
+			if err != nil {
+				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue: %v", seen.Size, err)
+				continue
+			}
+			done[seen.Size] = judged{seen.Root, true}
+		}
+	}
+}
+
+// replay asks the judge about every event in log order.
+func (r *reader) replay() error {
+	r.world = newWorld(r)
+	for _, o := range r.opened {
+		if !o.ok {
+			continue
+		}
+		rule, err := ruling.Judge(r.world, o.entry)
+		var refusal *custody.Refusal
+		switch {
+		case errors.As(err, &refusal):
+			name := RuleBroken
+			switch refusal.Rule {
+			case ruling.RuleStale, ruling.RuleFork, ruling.RuleType:
+				name = ChainFork
+			case ruling.RuleAhead, ruling.RuleUnknown:
+				name = ChainGap
+			}
+			f := at(o.entry.Index)
+			f.Rule = refusal.Rule
+			r.find(name, f, "%s: %s", o.entry.Statement.Predicate.Kind, refusal.Error())
+			continue
+		case err != nil:
+			return err
+		}
+		r.world.admit(o.entry, rule)
+		r.admit(o, rule)
+	}
+	return nil
+}
+
+// admit adds the event to the reading.
+func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
+	ev := &Event{Index: o.entry.Index, ID: o.entry.EventID, Leaf: o.entry.Leaf, Statement: o.entry.Statement, Signer: rule.Signer, Details: map[custody.Field]string{}}
+	switch b := ev.Body().(type) {
+	case *custody.Founded:
+		ev.Org = b.Org
+	case *custody.KeyRequested:
+		ev.Org, ev.Signer = b.Org, custody.Party{Org: b.Org, Person: b.Person}
+	case *custody.KeyCertified:
+		ev.Org = b.Org
+	case *custody.KeyRevoked:
+		ev.Org = b.Org
+	default:
+		ev.Org = rule.Signer.Org
+	}
+	r.out.Events = append(r.out.Events, ev)
+	r.out.Proofs[ev.Index] = o.source.Proof
+	for _, c := range rule.Chains {
+		if !c.Partial {
+			r.out.Heads[c.ID] = Head{Type: c.Type, Seq: c.Seq, Leaf: c.Head, Index: c.Index}
+		}
+		if c.State.Key != nil {
+			r.out.Keys[c.ID] = c.State.Key
+		}
+	}
+	if b, ok := ev.Body().(*custody.Correction); ok {
+		i := slices.IndexFunc(r.out.Events, func(e *Event) bool { return e.Leaf == b.Corrects })
+		if i >= 0 {
+			r.out.Events[i].Corrected = append(r.out.Events[i].Corrected, ev)
+		}
+	}
+}
