@@ -35,7 +35,7 @@ func (h artifacts) GetArtifactContent(ctx context.Context, r wire.GetArtifactCon
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open an artifact: %w", err)
 	}
-	return &artifactAnswer{ctx: ctx, id: id, reader: reader, rangeHeader: r.Params.Range, ifRange: r.Params.IfRange}, nil
+	return &artifactAnswer{ctx: ctx, id: id, reader: reader, rangeHeader: given(r.Params.Range), ifRange: given(r.Params.IfRange)}, nil
 }
 
 func (h artifacts) GetArtifactBlocks(ctx context.Context, r wire.GetArtifactBlocksRequestObject) (wire.GetArtifactBlocksResponseObject, error) {

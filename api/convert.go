@@ -53,11 +53,21 @@ func optionalDigest(field string, s wire.Digest) (evidence.Digest, error) {
 	return digest(field, s)
 }
 
-func page(cursor string, limit int) registrar.Page {
-	if limit == 0 {
-		limit = 50
+// given is the parameter, or the zero value where it is absent.
+func given[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
 	}
-	return registrar.Page{Cursor: registrar.Next(cursor), Limit: limit}
+	return *p
+}
+
+func page(cursor *string, limit *int) registrar.Page {
+	p := registrar.Page{Cursor: registrar.Next(given(cursor)), Limit: given(limit)}
+	if p.Limit == 0 {
+		p.Limit = 50
+	}
+	return p
 }
 
 func receipt(r registrar.Receipt) wire.Receipt {

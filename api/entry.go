@@ -119,7 +119,7 @@ func (h entry) CreateInvitation(ctx context.Context, r wire.CreateInvitationRequ
 		return nil, malformed("invitation.organisation", "organisation", "purpose key names its organisation, purpose organisation names none")
 	}
 	inv, err := h.use.Invite(ctx, callerOf(ctx), registrar.InvitationRequest{Purpose: registrar.Purpose(r.Body.Purpose),
-		Organisation: org, Once: registrar.IdempotencyKey(r.Params.IdempotencyKey)})
+		Organisation: org, Once: registrar.IdempotencyKey(given(r.Params.IdempotencyKey))})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't invite: %w", err)
 	}

@@ -44,7 +44,7 @@ func (h matters) GetCaseDossier(ctx context.Context, r wire.GetCaseDossierReques
 }
 
 func (h matters) ListItems(ctx context.Context, r wire.ListItemsRequestObject) (wire.ListItemsResponseObject, error) {
-	ofCase, err := optionalDigest("case", r.Params.Case)
+	ofCase, err := optionalDigest("case", given(r.Params.Case))
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (h reports) IssueReport(ctx context.Context, r wire.IssueReportRequestObjec
 		items = append(items, id)
 	}
 	got, err := h.use.IssueReport(ctx, callerOf(ctx), registrar.ReportRequest{Case: ofCase, Items: items,
-		Once: registrar.IdempotencyKey(r.Params.IdempotencyKey)})
+		Once: registrar.IdempotencyKey(given(r.Params.IdempotencyKey))})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't issue a report: %w", err)
 	}

@@ -23,7 +23,7 @@ func (h uploads) BeginUpload(ctx context.Context, r wire.BeginUploadRequestObjec
 		return nil, err
 	}
 	req := registrar.UploadRequest{Case: ofCase, Size: r.Body.Size, FileName: r.Body.FileName,
-		Once: registrar.IdempotencyKey(r.Params.IdempotencyKey)}
+		Once: registrar.IdempotencyKey(given(r.Params.IdempotencyKey))}
 	if len(req.FileName) > 1024 {
 		return nil, malformed("upload.file-name", "fileName", "more than 1024 bytes")
 	}

@@ -860,37 +860,37 @@ type GetArtifactContentParams struct {
 	Request AccessRequest `form:"request" json:"request"`
 
 	// Range One byte range (RFC 9110); several are refused with 416.
-	Range Range `json:"Range,omitempty"`
+	Range *Range `json:"Range,omitempty"`
 
 	// IfRange The ETag of an earlier answer; if it is another, the whole is sent.
-	IfRange IfRange `json:"If-Range,omitempty"`
+	IfRange *IfRange `json:"If-Range,omitempty"`
 }
 
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Cursor Where the last page ended, as it said in `next`; opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit At most so many entries; 50 where absent.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // CreateInvitationParams defines parameters for CreateInvitation.
 type CreateInvitationParams struct {
 	// IdempotencyKey The caller's own name for this request; repeating both has one effect.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListItemsParams defines parameters for ListItems.
 type ListItemsParams struct {
 	// Case Only items of this case.
-	Case OfCase `form:"case,omitempty" json:"case,omitempty"`
+	Case *OfCase `form:"case,omitempty" json:"case,omitempty"`
 
 	// Cursor Where the last page ended, as it said in `next`; opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit At most so many entries; 50 where absent.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetConsistencyParams defines parameters for GetConsistency.
@@ -914,31 +914,31 @@ type GetInclusionParams struct {
 // ListOrganisationsParams defines parameters for ListOrganisations.
 type ListOrganisationsParams struct {
 	// Cursor Where the last page ended, as it said in `next`; opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit At most so many entries; 50 where absent.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // IssueReportParams defines parameters for IssueReport.
 type IssueReportParams struct {
 	// IdempotencyKey The caller's own name for this request; repeating both has one effect.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListUploadsParams defines parameters for ListUploads.
 type ListUploadsParams struct {
 	// Cursor Where the last page ended, as it said in `next`; opaque.
-	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit At most so many entries; 50 where absent.
-	Limit Limit `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // BeginUploadParams defines parameters for BeginUpload.
 type BeginUploadParams struct {
 	// IdempotencyKey The caller's own name for this request; repeating both has one effect.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // PutPartParams defines parameters for PutPart.
@@ -2125,23 +2125,27 @@ func NewGetArtifactContentRequest(server string, sha256 Artifact, params *GetArt
 
 	if params != nil {
 
-		var headerParam0 string
+		if params.Range != nil {
+			var headerParam0 string
 
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Range", params.Range, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Range", *params.Range, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Range", headerParam0)
 		}
 
-		req.Header.Set("Range", headerParam0)
+		if params.IfRange != nil {
+			var headerParam1 string
 
-		var headerParam1 string
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Range", *params.IfRange, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
 
-		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Range", params.IfRange, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
+			req.Header.Set("If-Range", headerParam1)
 		}
-
-		req.Header.Set("If-Range", headerParam1)
 
 	}
 
@@ -2176,20 +2180,28 @@ func NewListCasesRequest(server string, params *ListCasesParams) (*http.Request,
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -2448,14 +2460,16 @@ func NewCreateInvitationRequestWithBody(server string, params *CreateInvitationP
 
 	if params != nil {
 
-		var headerParam0 string
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
 
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
-
-		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
 
@@ -2490,28 +2504,40 @@ func NewListItemsRequest(server string, params *ListItemsParams) (*http.Request,
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "case", params.Case, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Case != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "case", *params.Case, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -2828,20 +2854,28 @@ func NewListOrganisationsRequest(server string, params *ListOrganisationsParams)
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -2931,14 +2965,16 @@ func NewIssueReportRequestWithBody(server string, params *IssueReportParams, con
 
 	if params != nil {
 
-		var headerParam0 string
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
 
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
-
-		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
 
@@ -3092,20 +3128,28 @@ func NewListUploadsRequest(server string, params *ListUploadsParams) (*http.Requ
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
 			}
+
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -3161,14 +3205,16 @@ func NewBeginUploadRequestWithBody(server string, params *BeginUploadParams, con
 
 	if params != nil {
 
-		var headerParam0 string
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
 
-		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-		if err != nil {
-			return nil, err
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
-
-		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
 
@@ -7200,7 +7246,7 @@ func (siw *ServerInterfaceWrapper) GetArtifactContent(w http.ResponseWriter, r *
 			return
 		}
 
-		params.Range = Range
+		params.Range = &Range
 
 	}
 
@@ -7219,7 +7265,7 @@ func (siw *ServerInterfaceWrapper) GetArtifactContent(w http.ResponseWriter, r *
 			return
 		}
 
-		params.IfRange = IfRange
+		params.IfRange = &IfRange
 
 	}
 
@@ -7438,7 +7484,7 @@ func (siw *ServerInterfaceWrapper) CreateInvitation(w http.ResponseWriter, r *ht
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -7808,7 +7854,7 @@ func (siw *ServerInterfaceWrapper) IssueReport(w http.ResponseWriter, r *http.Re
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -7958,7 +8004,7 @@ func (siw *ServerInterfaceWrapper) BeginUpload(w http.ResponseWriter, r *http.Re
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -10662,143 +10708,144 @@ var swaggerSpec = []string{
 	"GUvKtXmPUBKDZLcQE8GhajkOiF2spyi4znj1ZmnjalbIMKNSv3AiklAeEy6I0BOQhKZjIZmeTLMlWLmb",
 	"L8LN3HHAbFoL3NHpLHWMZub/bnjw8s3bf85+f/XT9xf0273Ls+lv3x6+ew3zf8L5zfTw/a+zd7/968f9",
 	"ycX8h0/fDVtmm2oN0sDxf7IxPp92/kU7f/Y6x9/ufbk/2H/4bvhfrXZIHM6lEjIkCEGCpTJVmszoGAjw",
-	"GOI2oYowTRRlsRFk1xzu9PUJETP6xxyqNnZkpymufErvfgE+1pPW8LA/aLemjPu/+yFIUcBsZk8wr7SL",
-	"lGRakY+nbyuYDdyQO2C2H6SYBrY2+xM8cCKNQRItAeV/CvTW6t4QuhIz2mOhei3mXINEsM5imM6EBh4t",
-	"f4ZlWEVFNE0zSW0AIImQVm07eXxiNAdQbcTRSOgJmVBl9jCBJIGC5FzdB4XZO2b6MOMfJXE/6ieDzmyu",
-	"O3A3YSOmO/tlxv78vzr/98t9v90fvHoIM/JZUqHSzRKNfjZ0oJwAlSkzuxgtkhPCDJMQNFFwe7eLeloR",
-	"VZS8a+tLOnbSCr4e9HpBUHkMdwE+Nj9nshVockJGkIoFUezPyo3FcKydsIqGaQ31ZMR6A/XE7Kg72GE/",
-	"w7IGeDewfKHIxcefzyoAusFhdgDPL2zKAtbFqSZToTRRAi1HAlxLBuqEHPbIAoUqHZWYaoWgKQ4b3CmH",
-	"vbbhLjadTx1vTRm3f+USk3ENY0fSD4mxOdZh/MDTJRJSWbQxhTq7UnibQR6BoQ8F06AG6YqWxAu1jbFE",
-	"efAdEPQjlfr9fDqCgDq0vxdtgzYxQpr0K8Azr9RT/P0CUfu9Xg2yVgi6D9x6XUSa5+QfaN70+71vToiC",
-	"W5A0JVQawzyZK4it93TQP6qUbuuiLZfZaBZ91+u82n/16qj3stWuIfbOYSak/oGl8B4nCPtexpGrwKl5",
-	"VNOYkjhXdxYnK3rEGkVf3L/dzpf7Xvtov0KnWIhDrFv0dtxcTKl5wbMpgy79SDvgU2NUbDY1ykbGCaFO",
-	"JplnHBagNIkmEN3MBOP6RaUVYvTOTlTLpdgMr4GprmmkxU5A+jRLBY03m5MKlHJ+coCkcz/Ck0n6YEZQ",
-	"M8GVjdV8lGKUApqTkfUkzH/pbJayCOXd3sy+8e3vyoZI6k3ox8UZV7QWX+oJmndzTdTcuuuIKPdxHgG4",
-	"iMSswsxCqYCuno0AREIaXy/F+MmK8FjfcLnPfjGfTqlEc5XGMQaCaPpRihlIzQyOEpoqaK/JD2q2JHDN",
-	"EoZOW8m3nxW+v2+NUhHdnAuh61Kp3UqEnNKAxv8Bf3d+kSIxYPBKSBJDlFIJMWG6jABJF6HlS4jAuMdB",
-	"bwxdT8uV8pZFHr0Qkwm9NZTzX7vZ3OgjIVKg3AzvIhm116uCcuZ7HzPMFVjv5f7Lg/6rwUGOI6Ovjg5a",
-	"BdV23Ou97B8fDw4PXh70jo/7BS3XC2q5fFN9zoMwTiTl1MumLKDvSzaeGP0OES7GG0IN+OkUjSJD1gI3",
-	"T5DK6/xEx8bLqY/cGDRlaSA0+8Y+8M6rmAFnfNwmkZASIvOSIigKnK4xVtzWaXFMM63DC5WSLhEMZ2QF",
-	"NNwdjXQeCTWwrNn8bTKiCo4OTpxN6wxcY1lMIEX4MoYwI4WY3lgd2+D/ybzz0G6xuD6CM8SUl/WTi+g6",
-	"81dn/i+Z0iVRACXW3t/Mpe2WIQ9shQqtBS/UVnmbGQ3i2Ccb0OEl5xO/oCre/oXZoGwj/saojkiQz9U6",
-	"T+PPAVvYWhAJk0rXZkHcfwEG5HAXYD4blcrNgzsbgcr4jFpbBnjcDRpuRfzaVQTxNqGMNxcK5iuMCJo9",
-	"oTTVsI66RpzqwwG1bJd2KwWaNJDi8EeDsXE5YeWOj8iURhPG4YUiCyMOEyHdpmfavMHjsm5oGTkQ2vb2",
-	"h9V5fER5LZDczsLII6P/qJWDQvqThdKc5oOtbMEysCyOHF49OYL8IrhiSntB34BrLo1pQp2FqwglMwkJ",
-	"u7MhKQw7BXZfebb10PXR8dGAFN4iMylEUl8pZCxS3pOr26cARhgplnnW97B5oJw1b0iVMn6jnNvcK1Hs",
-	"YLA7y6HdemMNsMYkAmtCzTQqPOoNuXXKuAfb5f65HW/Vtqv1yQoZ8jm3GDpO1zdWBSCVedUQKpEAHW2E",
-	"bsIgjX3g1AbXGSdRClS6ILFQRgxrplNrj6xY2WjpB8UJ5PZFDTMi39yw3/uujl2B4DYw7s1KA7qOTjMv",
-	"FV8pA1N8OQBDU4v7lqbzgFQ804rgozYiXQI1VtgGbN11xqLjoDEuYvecLn4FpegY1hjL4skjIIM5yFos",
-	"SUACj5pb0gh+7hChyFswBURPKM9cl9BWs18E4qzWeMu9LcXGfNX7yUnBN4ScELgyYTOHo4GT5iDy/pmh",
-	"9FxXQbRCBQSvnS932yavOP53EdU2OTogqViARA+mkGtAYjZmekVfjg5Ho+P4Va9/QHvJ8agfH/Vh0IeX",
-	"x0fxy1dxFMVJf/9wkAz2o3h/8Ko/SA5eHfZGr16+onBwfHAQrYTYep1j2km+3B8dhMJq7dabgs/RiImC",
-	"Zw7PJHC2ypf6Ft664REi6Vt+C6mLrISxYmNLq0h5c3HxloD72AZ1BQfcDVTPJQzJjC5TQePL5QxIMYh0",
-	"y+Mu4x0ttMBAUtu/icZtNoD63PvSVWxsJL9ZvkEiYg+NNBYTmM70skvezeMxxN5dLmAbz9DahAvztz1t",
-	"sCgqceF9y81uZPzyXRL/lC7+dXF2dMYO5r+wd8fIZNlCjLmyYSkYKfDwt4af71sIamvYsk9aw9avbz+9",
-	"Pvvnd9+1Hr48rJJjiwR1Z9EN+fcDR00pl3mGTCRkQObR2QxP2oNhIF6SMf5VwowvvrQRg4XR0CK6KW/y",
-	"QW9w1On3O4P9y97xsNcb9nr/KvJ5TDV0NJsGmT1KqVIheIz6v4GlE75DZ0YYI8KBWAbCPg7NUBkPOcOQ",
-	"Gj7EEFtCpeexsuNufpruMCSiQpG+FQGEmRCMayniedQkIONFYGB+KAiCjUEF/95D23B3fSvjhvEAb/3M",
-	"eDmPoky5aK60iJddCSlQBUGfbjYfpSwK5hlcfPz5rHBEa2TJm7fnXg7XErjOOG9gcyNTyq1RcSr1srjl",
-	"O+qGzTpiZvd1Bw9JzDC4q1eluYfKodVvFUuSIkoKhC1GdXJua+cbP6gfijGk5pInZRysWxNNpOAiFePl",
-	"30L0PGck5Uk7gWKGbXgnpECTn6iaNAm2Pz+vYsjDJ4w4ds0g3cJ+P0ra3GLD2AwZs1vDO4IoMYWRQd0a",
-	"38HdjMmQ4faJa5Ya84yv2GpiBrxbj4lqo6sZszUMw0U1RHrxgM1oBlGPH4J0dtEsPC61k4fI+pOLvjc6",
-	"ZsMkFhcHzWN+jw+APl9AM4SYQrCvAiOpnjwieOQFI1OEjlIwDL8Q8mYdNUpTPa9Oyr9qiZur1gmh/kgW",
-	"UpVFDfEAtyyPxM1W79LNGFruGY/SuXKZ9s0jmgaNBjbGXXgzwAnFGVZWPI+ZJjOqJy4s6DPfyHz25Dhm",
-	"cym8grWCaMzXEMbhLbMp9Y1dWsGt0DKG85Rl6QY1peMZJi4uhNQT414ht9BEg1xQuRqIz5TwwTMr4WJi",
-	"Vv2vZnM5E2qrhMxR/dF9gHLyBgLcdSnICAjmOlFFRkAlyDYRfNUpYfz23/t/DDovF6enp6c1Dw5wyhzs",
-	"dkakzQzyMV/mugQxfrvxmiknLPvCcoYL2fD51IBQQrE1Nb8UV2RtzzUq5mAUqjiaJliUgWOKJCJwePG1",
-	"mWCFRn6gIDG0Ta1psk85cXnJvozBBeMJm9JxQObRQvHJRoW/kvDSwFSJ6HZE5ZitcOBfm5+Lmb0r4W02",
-	"ZpqmwYiAtYJ/aaS66yY9ZIE+d+bw/2vuAy6vIuaRu2knmELl7V5uCUUWVBGqbiD2G7AWNsqZCOs48cus",
-	"T1M8lw2sAR0GRbSRGZERupIXgja1AbZ+RwDSJnkjE6y9qGlMN9N2MyobnTNlB+wbBZyG6QW+aBYuKXfH",
-	"mZu+uXSvPck5dJnePoaRcYOHO0NlWQBk2SqOGfKdXiWAn5SugowTMDTDGT+PSldBJfE/kq5SneaTc8Ua",
-	"AEbi+CCMpRBmYTLecdxjzUJCiYvfYTR+CdqVwUBcL2vDxfYaUe0Glj5gm4pxZQJdBFI30ya1JcAzBQCE",
-	"bCAmXeS74ftv6qoorErATwqVE7mKsgqEGQ9hrdSiZvDVVe42I5GEW3ED8VnDuJxk44kOnjdQjTxumIUl",
-	"LKIaCE1TsVC1d/a5GTu0tdXshlUErh8Rrca4SA1FeuHfC8cqDEyW0wpDZggKSYlfxPiRB6zGBVkzcwq1",
-	"voHT+SbsGVEuOItoSt5dfHhfRGbz5I5m25SNWcA9/IC/e/sur4dQQ0LJiEogE6F01lOgAOQti8F4ke6n",
-	"riVPDa8xw1cGVYiCH1Z8p2aOSnFr15K73jPYhM0iSOgzNLKfNxR3NdpTyJzbU6gKgsR98Ux6pSEj3sCy",
-	"wtY3T9as/BIhH2ftG3UdMmKCuTAGEPOkjQlGeTyumGyRb4LXyxFI8lqyKZDfrFBqtgFcxkvJ1MTDlCLN",
-	"HDG27ZLXVcfTNl5RwiRTeaWGl3GKLleiZVk+9hoTFud9khVbhCpgzT6DpVmOzYV40VsHcV7r6AR/LX4r",
-	"Sa5tiaVlWEIkNg7ZeX7q2xDLEoOj8VzSUQp18fuLQGcBv8Z4rG3HkjHGYFvyKdZ9hvcWlpCWK2e2jfZc",
-	"JTv7+4eHBwf7g2cr2HHlr65cJ8umQ6RXkXr5yKRVPHzgazbtWkDyuYz1db4OLzGv6muwSCziPTh86c9+",
-	"2jbFS2k8Y5qC4SlUsmIuiVjwUB55HCoXtQPwQn4riuITMpKURxMibOemlbRITVPo4MlfdRJPld2uyEIK",
-	"PsbssoX5RQsSC8wonqWUcawoUEG5FWeZpwGpFSMdOlOmplRHk6FtUYFJnYgZoNGkwWlSluMays25Y0o3",
-	"Co9V5BXbQ1SzZoMIo93VmoqdSYjRxenioTmC/7n3paqIKoCZArmGlsRzKY2awPdr48QbO2vna+EOCFqI",
-	"TkrlGIa+e47x0KAcEn1yln9Yfhu50xFz3RFJZ8F4LBbDrGLfxiKZMnwXCWvVb57Dl1g2cHjnab3NZl60",
-	"ANl6fBVOMuFCd7KQW8jJDJ4kG0/up8vLj8S+UK616B1vWzZm81f0ivEHBk4ckeK2zcE/xWIP7J9iWDBY",
-	"ACRpFGyH9Z5OQZXazxBWSj16obxRkk94mPSiAe0lR9CLD0Yvk2PoJX06GO1HB/EhHCX1S5BOyafzM1fc",
-	"sL7elTCZ1jM13NvzHmHHk23M9GQ+6jKx536Jfcm22tsoQ1d0iatPsgTJ6N22Mj3HYVDdzEcpUxOIn+BO",
-	"Bg3omR+Y0JGYYzwG0uSv7Fg+b3zhr+dNhdjhcXb0pWMAsO0ulN+JwWhQHkKpKCC0BRpcaGi7/HANd+Fy",
-	"DcibfdVN/auRZeLBxzq8rKWdh3oHGSePKeV8QoZK3r/MZ/UFc1baRdKEmWMmpG4ea7ItT3wDlDWGSFgK",
-	"FREPfFQ/Zpt1jgkivYl+bphEHNp2ecqvXWA1RhHi5rm62MsUc3WrMBuWOVisNucx+P4b/uOKvjhPrler",
-	"626+6h8Pes/mazrZV+4RUU2Up+S+OJwaSRhyMpvlZFScV2JzLj0BBXmLLvYY4TSld2f2i8Hh0cq2abfm",
-	"nP0xB/eClnMI1c2H0YgnKBXRtsDRDMbanKuOLl8xlcm+vkR5dQtKs3F+zuxYiHGw2clS3EI50an8zRo/",
-	"XxQOYcJJrFi7gimsPnS21h+pCG12DGZkql2oLdazrUjccVcZxuJ76xDORy7tr3Hww6lTq5qNTw23IF3K",
-	"KNPGw5kaxGsRqqqsyMNZsa+M5+yKb1AoFXJe0tQp0Gnbxl+WNmxY4tOtdtYmFt1cihOCdP3wKkvhz4t0",
-	"VNEy3BmkzYt2VlW5fxDacZc+wbGZera9EQjmKtp2cEcvD46/CaSr4Yv/rsij/ICdXU/I4PCIjJhWXVJM",
-	"d1ZaSEMD21JQkQlVk7LO0eJmY35lljv579Ax3QVEwmxPtKC5WJTGPi51yws7s2ZR/67w9WzG9feYGloG",
-	"2v621Q4vYa40WWlVlUR9nDI6td0wDOMbqr48HOwHiKqU+SNkERes8Xe/Xa64SMt3k9GPEfvA3v3w6c+z",
-	"/nv27rgL+71uNEh5uc/fQe/4aEvfXpcSVIF/A4d54m1xfLcob+eSDxnoZIityNVQ0LmeDPE1TOcY/r7Q",
-	"HZvZW8Bxoe7DDNS5pdLYCMqM+O63S0faL6u0LEDaLmAvSLs8J6sR2Xz2jfZRPy7yFByyhJAR7RoL18pc",
-	"y6rz6nswj6wxcR2KXTc+N2sYVfPG/H1OF2RKNUhGUwzFUKLNMGQmUhYF6odSsTUkW8yL2H4S9tbo0pWD",
-	"Q543PWfc1rutabyNiAxGZLYdk5mltWscltmGho050qUyYxBeirF0zXSeYtdWliu8YSqi2LJuW5HCfu8R",
-	"RQpJZWdR29tlSuWNLUbrPjnmU/fw8AT/Ut/2sYYNzSZq+6rLclbJYY2DxUaJpmbei2r/DI0mZHIEdzTX",
-	"WbP3Zz4ptKBtas2Gz62MnNKb1aPLQY2ofUWHDtvFNwsdurNhO1+bUBUB2o+lHb3FulhNItuAcYb0f/bW",
-	"ie2WPfjYimBrUcGdJoJjEf0IiE8iWKuSOWjkkheTid0ZcMaPnv4FQrkNlUG+uZrGSron5V7Y3q1fK+vC",
-	"zbaj1GQn6LfpDT9pNQafEAixh2gjcIgMde5ppjOqZfepl9zGDli6U26S2nPYE8KNEMuKvCiGebvEN2Hv",
-	"9wYH+S1HBSPX3zLQjeOyTWu+CLU2aJrmXy0HTshUSNf4qPe1G6kW9+Q6Z2B1bTSXTC8vzJJcTx1rLwco",
-	"Yz1LkZC92/4e/mHveSmWiGW3DGGnoRWvaqL1zLYjZjwJNIk+xwNYRRYTQTDHfYENm2YMItzHrkCJ+AO4",
-	"NgZCbgBmNupkSX/Fr7g16GiEws6/bq99cBEC5xBhixqfTI0Txwx7OBmv94p7t/f3eTw2Ml23XScEbAWi",
-	"hS3iw1866BOnwmY8WCtfuUurrriLIp+4VIhiATEeqBFFF23sqsjGXPlTNvJejES8xGxOLaxVfMUpd8Nn",
-	"7fxPP54NCSWxUMpedmG7Vfq6NIVWCMa4ICYiSVLGAfH0WnCDDWNmDq94h1iWtu9n3aUWkmkNmF66rdGU",
-	"GcOqP+vzgAQMEZhps55d/8gCPW3f6+UboiW9hRRLNzFeQ0Ryxclqc6EuOeV5+yP7jfJ5r+8uPrzPfS3f",
-	"IIxrgWAZbWSv9hFJosAtknE/8CWbgv3NONn7+/vH5uGny9f4NY7t829wDvOm8ecsC48gJjbImPfct+yp",
-	"BP425zdcLLhZEzZ1mwHVEBNsd07yq7fwk+xpIeGH+uPxF4rYDYxwWUYHKYU07H1d1Tb82l0QcHD48pvs",
-	"JjWbp3AdiRiucTQf1M077ZgVKoCMnw96BzahEu9RMXvFvIGJMt0r3mq3UhYBt7oga84tjfiY0WgCnUG3",
-	"l/dUL/yW5yG03vrt6g7T/U5ptVu3IG3wtNXv9uxXYgaczlhr2Nrv9nFwoxNQku1NsLj/T/P/MaA4Nyor",
-	"u6DCF/+v9GMf9HoberE368HuZgi0YD/TJKK8a/OoEjpPK9VNBlyho3suuVvDz1/aLeU7xQR7h0eUk1ig",
-	"SFgIeUM4Gl2ajjFG4tGLERIj2jOxsXdvT1ke9rADtyogct3j2h908DoKLOjHPZ9VU74iv7LviR2jjeWB",
-	"VAM3HG55pkyVH0H7Qtnv7bTlu+k+h9GUv5LV2bYe2tvfLd1z9/ClETOISIPuKC2BTstMkUeYGbelvoEb",
-	"99aRaPHWdZnQ7iq+lfvFKtjEfbBXvsAxvxits3LPYq0x8i8K1x5u+hLfcbcW1gS4cMGhw8pjtkO2AfBm",
-	"AsM3BSYs3A1QYPyMzzeyfoH0Qd63ErjA4kYOe11Lx5RxZauYCh381YSMIBF4JoWbBjfKFXd3YZCzBA2L",
-	"xLZBw7wFwbmticbh53pIcjMA9REaJcYo5lzMeQTxFR8tiSe+NXgxK3MiUuiSletjbMNiNoUuuS7Q7hrP",
-	"PtERuuL2liyPohNyXWbM6/amy0DbZiR3H6UZyt4355yL7AouY046Yx4xukU+OAC+poDY/oG9SKfGi/4O",
-	"s/9poVOm64rwsTfLdvKrZTdt5dI1tCXR8yjJ9ZUEzqB39DXR7TZcsbznL4Jv/3l241SNrz23/020wzlg",
-	"w9Oa6iC7EiFoPv7ClH6NbzSVP+4azhoywl4711BCNLNRs/skQhcFYeTrCVZqSS0jOgO9PAtEmGJn4VUS",
-	"7N3be28fKmnxIyApmlPC3qf77AiuEgb2Ir6no9eocxftqYnKPRctqDRsTsn3dHymyZ9slp2AYVPbSMR4",
-	"R42NCa6HFUIa2+DgjZvw69DoTzbbibh2aPqPTf7Eze+DU7Yr6TZWnRi7ee/e3Q+9ed+73PqGTOVunn7e",
-	"nY+gVfl6RhUVb9rehRwItWssINq1ICrguZjEXY3h7K2tyNJwp/ewwKuMpq177ZS8Hlx8LKeNf7r8ofNq",
-	"9zGSyzzxz00XFVfokZWKcY6pvHnTTKiKEEgWmJRAo4lTdRg6tjHMFFujYOkXubCHjzZOQ6c+cQ0dxisu",
-	"Qc8lV67kgY0Zp6m/r6RLXL2Nd5+4sBFlz1C2wQF1eXpTIeGK5/G7Y3JdqEm5tsHA9Wqx/FAFPVt7mnli",
-	"HcGscbx7ZXB4RH4OO2unGBt/626dcCHM70W83NkeK+RUVmy0ejmT5VsdH55RKuTp5uubwLdZtuGBkzAD",
-	"tNBp6X9dgJalIq1dyCo7NqGl3NYNwsr+vXfv6iA2KgXPcc2Ugr90/lmVggVtE6/uyiC0jI8b3AWgXCVD",
-	"FYbzc7wNku49QOwuSWTjiSbXLqn7Gg9nyt0i85NaexbozhDNXnSNLq+4F42uC0bXdYQg/3BtHcl1MR3q",
-	"+hsiJLmBZTfLzs4CVKUELk6npUFuYHn9TUhEvZZANRS6ujblmpVb9y3z7F7QrffzDPDQb/54Mdi1c5uM",
-	"6z8DsFWcngN4QqwUNpzBFFETseA2w9jmTT19M/xKb4xRlLXfZUViZ5uBa7ks7AWfnVHp+9sM8abc4m5p",
-	"r+H7/6WiBFkbv2ePElRd1bnJX8Bv9u7NP1sUw5m9LbDhDsdxnx/BlXsFe7XuRinYdqJeJ+R9R+uj9+tG",
-	"DgxeHhs5eBzd/hM5+OtGDjjx131W8eoNLNXe/Q0stwgCe0tLM3762Yz6vGIALYgwPxmjZ0dCALt0YmOW",
-	"0mWuBbzGTEKkRVEjurT7KoT+gqnrz4aYUkZ/GEGBG+OeI3SwqWtiVfggFeO9lSteK6MthdeaMugPUkzr",
-	"GAyX4pkDX4U1VBBr0522u6baRylu3XGzUUQbLubdRL9S04FK+6JQh99QWWFRfw3iYV7189oi2SIqiIdJ",
-	"Pj7NMKMkzVovPCsJS/eQ+AYPVYRz+WFdj4Ag3T64JLInonTTRY6rubdBtBo4Tj+erQkWOefcCJzslr3d",
-	"izWWN1PZlBu2VkhV6R19KL35tz4hXWsC+ew+UAnNhVq0zQq69NXeffHPLcbQh/IVIw092tI8X48UVbuo",
-	"3BpwNwZTuT2r956wx+tGktgOEqVoWhn5Z0rNwXVk+YsGnsqNNDYFnVb7ZXy9eJPDYFXKDT5t+w42Nsfa",
-	"ZuPtgkGQhoRmCcvSk9MzhueCVbbYu7f/MU71fcJS2LhJC11mmnLKuZumVv5aNg2W6NTYzv+99987cZgN",
-	"Bv7jLT9RUq22E9rEhlkLiHCkP+s2gC0gshp5azq/++3SH9ygPHx7gR0jluXLCcSCGyl5xf9hK4VW+rdJ",
-	"IbR5/s2QXDOlrsl35FrNR+Zfd3fsC0VY3CbXdB67X694Ksb+Z0b1dZtcw93sOjuOTNgtkCnjcw2KpFSD",
-	"bJPr3zW7NmjpHxEtSH/w6opHEyppZHi+bQ8qsAySvMakc4w62kakZlFHPaJsa4pQmAoFwKXrCvEcIrjU",
-	"PcJQrzjUXWexWHTMnuvMZYpRNlsO+6ixgzsTmyW07UmOmajQXwRzdhUWyHzdY1SL76ApZs8SbFdHpp4Y",
-	"OKkwmd/eRRObyem3Qb5BXBMD3yYkfMCgfauEYAx1W1MEcqYJtkhS2V2A9kYYSJMhMauiErBRzhVPGB+D",
-	"nEnmTwPRCbbdSGk0gZgsxdx7wGSBtcGYnW5+loBnc4TpigCtbfnwnITGCSqDrP5ubqryZpXPUVdD9YpZ",
-	"ns1W5XsWKoEr3aRP7p2/tYNUqNF+dtdIASZ7qGxrkxGMaXGfZbXQD+0Ko/t7GDPuKqv/okZ3uWi7yugO",
-	"VmZ/PavbF6eHt6aj1C4IjwTLr2IMEru86fbu7X+c4xtDCvYqrZX8pJGQ+pGc8MlNENpbBxv6oZxkEhuT",
-	"tQiy8WwnWR9uDqOTLPIrtkWVi/EMmOj9/bjNJ1G6IdcPR2ow3V7COLOtXqsTBr3h4EtvCjeNKq/DnXmd",
-	"dY73bTS6xIF5xWOIUnwTu+A7q9UVjrkSMabIwWBArle657v0v0IL/fYVN+6x9eaTuaKpr1BneQnb5vRF",
-	"UshevOKr2WtBA/oHRNZuuO9rpxgGqPfXyTV84wRmuAJ5gTclV2caqp2nGm6AB31Mh0sX3PcN1newpy2H",
-	"5SokD+JVZB/W2ePY2mbv3vyDWmY2D2VDRDdcLFKIx87FLNRIGhvd9yUyTGN7JZwQtbq9sG2TSw6eYCc5",
-	"AkkCke66FgBrfZ2waYTPrbv2/Xiusz4K9ouEyitOi6noqW1r5TpaoauwoNhNgqRMaweoxv5WeVLxFb9e",
-	"v4zhuu06eCi6RHpec7jT176th7uzx9/PEBALH+f6I31EYDSXCNvNYzOB7RRVKyerGGE64w1Ezs7rCMu3",
-	"QVKp3WUx5ZLfrytuinc4VYC9dlXT0/e2UUbIqO4eosAWLnt2eZebz18MBRXIW89aa413s86nVGqvjb0B",
-	"FwmesPHc3ag6l6nrcjPc2+sPXnZ73V63P3x1cNBDRnFwrd9cfwPcdv4oJOB28z4ZNnBguDOATuOERiSh",
-	"Eazc4eU+Nh5p+FOrzQs3OvjpbFbw+kelIz3Xe2dZBDQ/AFn/GCsl3Zmxu9DXfeVTeNa/cdqC4TVC+e3r",
-	"7jtP3vXvzkFLBrcV3+WFngEoSyH8IpQ+eBrGpeeS1Usy3Mf+HPXhy8P/CwAA//8=",
+	"GOI2oYowTRRlsRFk1xzu9PUJETP6xxyqNnZkpymufErvfgE+1pPW8LA/aLemjPu/+2uQtlt3nbHomF87",
+	"6obNOgIBpWlnJhjXIFvDhKYKjCw2gmgzG4N5pV2kONOKfDx9W8GU4IbcAVP+IMU0IALYn+CBE2kMkmgJ",
+	"qCdSoLdWR4fQmpjRHgvVazFHzBmwzmKYzoQGHi1/hmVYlUU0TTOJbgAgiZBWvTu5fWI0DFBtxNZI6AmZ",
+	"UGX2OoEkgYKEXd0vhdk7ZvrwBjlK4n7UTwad2Vx34G7CRkx39ssb4PP/6vzfL/f9dn/w6iHA8A3Y6Cyp",
+	"MBEMKoy+N/SinACVKTNSAS2cE8IMMxE0eVBctIt6XxFVlORreEg6dtKKfTLo9Z60JB7DXWBfmJ8zmQ40",
+	"OSEjSMWCKPZn5YZmONZOWE/DtIZaNOqkgVpkdtQd7NifYVkDvBtYvlDk4uPPZxUA3eAwO4DnFzZlAavm",
+	"VJOpUJoogRYrAa4lA3VCDntkgcKcjkrMt0LQFIcN7rzDXttwIZvOp44Hp4zbv3JJbXhtbEjagCE/JMYm",
+	"Wl/LB54ukeDKopcptCkqlYsZpCkmm4BZMHFqsELRInqhtjGqKA++Awb5SKV+P5+OIKDW7e9FG6dNjBIh",
+	"/QrwzCv1DJh+gUn6vd42NjGOTFjAfuDWeyTSPCf/QDOt3+99c0IU3IKkKaHSOBjJXEFsvcCD/lGlVF0X",
+	"qblOQfPuu17n1f6rV0e9l632DsXtOcyE1D+wFN4jIGFf0ziuFbg3j2oajxLn6s7iZEUfWiPwi/u32/ly",
+	"32sf7T+EjUELcYjFi96dm4spNS94cmXQpR9pB/xsjKPNJlPZWDoh1MlC84zDApQm0QSiGyTRi0pryui7",
+	"nai0S7EZXgNTXRNPi52A9GmWChpvNosVKOXiAgGSzv0ITybpgxlBzQRXNjb1UYpRCmgWR9ZzMv+ls1nK",
+	"IpSLezP7xre/KxsSqjehHxdnXNGWfKknaKbONVFzG55ARLmP84jHRSRmFWYgSg90bW3EIxLS+LYpxotW",
+	"hEzIGPUxiov5dEolmt00jpkVKB+lmIHUzOAIRUp7TX5QsyWBa5YwdFJLsYxZ4fv71igV0c25ELq+fkyE",
+	"nNKApfED/u78QEViwGCdkCSGKKUSYsJ0GQGSLkLLlxABu4U46H2iq225Ut6yyKMXYjKht4Zy/ms3mxt9",
+	"JEQKlJvhXeSm9npVUM5872OkuaLrvdx/edB/NTjIcWT02tFBq6ACj3u9l/3j48HhwcuD3vFxv6ANe0Ft",
+	"mG+qz3nQyYmknHrZlAX0fcnGE6PfIcLFeMOqAT+dopFlyFrg5glSeZ2f6Nh4a/WRG4OmLA2Eot/YB94J",
+	"FzPgjI/bJBJSQmReUgRFgdM1xircOi2OaaZ1eKFS0iWC4YyxgIa7o5HOI78GljVfo01GVMHRwYmzpZ1h",
+	"bSyQCaQIX8YQZqQQ0xvrZBv8P5l3HtotFtdHcIaY8rJ+chFsZ07rzI8nU7okCqDE2vububTdMuSBrVCh",
+	"teCF2ipvM6NBHPtkAzq85HziF1TF278wG4RuxN8YxRIJ8rla52n8OWAzWwsiYVLp2iyI+y/AgBzuAsxn",
+	"o3C5eXBnI24Zn1FrywCPu0HDrYhfu4og3iaU8eZCwXyFEVCzJ5SmGtZR14hTfRiilu3SbqVAkwZSHP5o",
+	"MDYuJ6zc8RGZ0mjCOLxQZGHEYSKk2/RMmzd4XNYNLSMHQtve/rA6j4+grwXO21nYfGT0H7VyUEh/klKa",
+	"03ywlS1YBpbFkcOrJ0eQXwRXTGkv6BtwzaUxTaizcBWhZCYhYXc2ZIZhscDuK8+2Hqo/Oj4akMJbZCaF",
+	"SOorhYxFyntydfsUwAgjxTLP+h42D5Sz5g2pUsZvlHOveyWKHQx2Zzm0W2+sAdaYRGBNqJlGhUe9IbdO",
+	"Gfdgu9w/t+Ot2na1PlkhQz7nFkPH6frGqgCkMq8aQiUSoKON0E0YpLEP7NpDAsZJlAKVLtgtlBHDmunU",
+	"2iMrVjZa+kFxArl9UcOMyDc37Pe+q2NXILgNjHuz0oCuo9PMS8VXysAUXw7A0NTivqXpPCAVz7Qi+KiN",
+	"SJdAjRW2AVtZSKY1bBkXsXtOF7+CUnQMa4xl8eQRkMEcZC2WJCCBR80taQQ/d4hQ5C2YAqInlGeuS2ir",
+	"2S8C8V1rvOXelmJjvur95KTgG0JOCFyZsJnD0cBJcxB5/8xQeq6rIFqhAoLXzpe7bZNXpDu4yGubHB2Q",
+	"VCxAogdTyK0gMRszvaIvR4ej0XH8qtc/oL3keNSPj/ow6MPL46P45as4iuKkv384SAb7Ubw/eNUfJAev",
+	"DnujVy9fUTg4PjiIVkJsvc4x7SRf7o8OwkdObwo+RyMmCp51PJPA2Spf6lt464ZHiKRv+S2kLrISxoqN",
+	"La0i5c3FxVsC7mMb/BUccDdQPZcwJDO6TAWNL5czIMUg0i2Pu4x3tNACA0lt/yYat9kA6nPvS1exsZH8",
+	"ZvkGiYg9NNJYTGA608sueTePxxB7d7mAbTzjaxMuzN/29MKiqMSF9y03u5Hxy3dJ/FO6+NfF2dEZO5j/",
+	"wt4dI5NlCzHmyoalYKTAw98afr5vIaitYcs+aQ1bv7799Prsn99913r48rBKji0S1J2pN+TfDxw1pVzm",
+	"GUGRkAGZR2czzCwIhoF4Scb4VwkzvvjSRgwWRkOL6Ka8yQe9wVGn3+8M9i97x8Neb9jr/avI5zHV0NFs",
+	"GmT2KKVKheAx6v8Glk74Dp0ZYYwIB2IZCPs4NENlPOQMQ2r4EENsCZWex8qOu/lpusOQiApF+lYEEGZ+",
+	"MK6liOdRk4CMF4GB+aEgCDYGFfx7D23D3fWtjBvGA7z1M+PlfJAy5aK50iJediWkQBUEfbrZfJSyKJgv",
+	"cfHx57PC0bCRJW/enns5XEvgOuO8gc2NTCm3RsWp1MtW7XOsFWnuoXJo9VvFkqSIkgJhi1GdnNva+cYP",
+	"6odiDKm55EkZB+vWRBMpuEjFePm3ED3PGUl50k6gmFEc3gkp0OQnqiZNgu3Pz6sY8vCJKo5dM0i3sN+P",
+	"kja32DA2Q8bs1vCOIEpMYWRQt8Z3cDdjMmS4feKapcY84yu2mpgB79ZjogZH1E2YrWEYLqoh0osHbEYz",
+	"iHr8EKSzi2bhcamdPETWn1z0vdExGybPuDhoHvN7fAD0+QKaIcQUgn0VGEn15BHBIy8YmSJ0lIJh+IWQ",
+	"N+uoUZrqeXURwlVL3Fy1Tgj1R7KQqixqiAe4ZXkkbrZ6l27G0HLPeJTOlassaB7RNGg0sDHuwpsBTijO",
+	"sLLiecw0mVE9cWFBn3FH5rMnxzGbS+EVrBVEY76GMA5vmS0haOzSCm6FljGcpyxLN6gpHc8wsXIhpJ4Y",
+	"9wq5hSYa5ILK1UB8poQPnlkJFxO46n81m8uZUFslZI7qj+4DlJM3EOCuS0FGQDAniioyAipBtongq04J",
+	"47f/3v9j0Hm5OD09Pa15cIBT5mC3MyJtZpCP+TLXJYjx243XTDlh2ReWM1zIhs+nBoQSiq2p+aW4Imt7",
+	"rlExB6NQtdI0waIMHFMkEYHDi6/NBCs08gMFiaFtak2TfcqJy6/2ZRsuGE/YlI4DMo8Wim02KvyVhJcG",
+	"pkpEtyMqx2yFA//a/FzMKF4Jb7Mx0zQNRgSsFfxLI9VdN+khC/S5M4f/X3MfcHkVMY/cTTvBFCpv93JL",
+	"KLKgilB1A7HfgLWwUc5EWMeJX2Z9muK5bGAN6DAooo3MiIzQlbwQtKkNsPU7ApA2yRuZYA1JTWO6mbab",
+	"UdnonCk7YN8o4DRML/BFs3BJuTvO3PTNpXvtSc6hyxz3MYyMGzzcGSrLAiDLVnHMkO/0KgH8pHQVZJyA",
+	"oRnO+HlUugoqif+RdJXqNJ+cK9YAMBLHB2EshTALk/GO4x5rFhJKXPwOo/FL0K5MB+J6WRsutteIajew",
+	"9AHbVIwrE+gikLqZNqktAZ4pACBkAzHpIt8N339TV0Vh9QJ+UqiwyFWUVSDMeAhrJRk1g6+uUrkZiSTc",
+	"ihuIzxrG5SQbT3TwvIFq5HHDLCxhEdVAaJqKhaq9s8/N2KGtrWY3rCJw/YhoNcZFaijSC/9eOFZhYLKc",
+	"VhgyQ1BISvwixo88YDUuyJqZU6htDpzON2HPiHLBWURT8u7iw/siMpsndzTbpmzMAu7hB/zd23d5PYQa",
+	"EkpGVAKZCKWzHgoFIG9ZDMaLdD91LXlqeI0ZvjKoQhT8sOI7NXNUilu7ltz1nsEmbBZBQp+hkf28oQis",
+	"0Z5C5tyeQlUQJO6LZ9IrDRnxBpYVtr55smbllwj5OGvfqOuQERPMhTGAmCdtTDDK43HFZIt8E7xejkCS",
+	"15JNgfxmhVKzDeAyXkqmJh6mFGnmiLFtl7yuOp628YoSJpnKKzW8jFN0uRIty/Kx15iwOO+TrNgiVAFr",
+	"9hkszXJsLsSL3jqI85pIJ/hr8VtJcm1LLC3DEiKxccjO81PfhliWGByN55KOUqiL318EOgv4NcZjbfuZ",
+	"jDEG25JPsT40vLew1LRcObNttOcq2dnfPzw8ONgfPFvBjiuTdeU6WTYdIr2K1MtHJq3i4QNfs2nXApLP",
+	"Zayv83V4iXlVX4NFYrHvweFLf/bTtileSuMZ0xQMT6GSFXNJxIKH8sjjULmoHYAX8ltRFJ+QkaQ8mhBh",
+	"O1WtpEVqmkIHT/6qk3iq7HZFFlLwMWaXLcwvWpBYYEbxLKWMY0WBCsqtOMs8DUitGOnQmTI1pTqaDG2r",
+	"DUzqRMwAjSYNTpOyHNdQbs4dU7pReKwir9geopo1G0QY7a7WVOxMQowuThcPzRH8z70vVUVUAcwUyDW0",
+	"JJ5LadQEvl8bJ97YWTtfC3de0EJ0UirHMPTdgoyHBuWQ6JOz/MPy28idjpjrjkg6C8ZjsRhmlf02FsmU",
+	"4btIWKt+8xy+xLKBwztP620286IFyNbtq3CSCRe6k4XcQk5m8CTZeHI/XV5+JPaFcq1F73jbsjGbv6Ln",
+	"jT8wcOKIFLdtDv4pFntgfxfDgsECIEmjYPuv93QKqtRGh7BS6tEL5Y2SfMLDpBcNaC85gl58MHqZHEMv",
+	"6dPBaD86iA/hKKlfgnRKPp2fueKG9fWuhMm0nqnh3p73CDuebGOmJ/NRl4k990vsS7bV3kYZuqJLXH2S",
+	"JUhG77aV6TkOg+pmPkqZmkD8BHcyaEDP/MCEjsQc4zGQJn9lx/J54wt/PW8qxA6Ps6MvHQOAbXeh/E4M",
+	"RoPyEEpFAaEt0OBCQ9vlh2u4C5drQN60rG7qX40sEw8+1uFlLfw81DvIOHlMKecTMlTyPmw+qy+Ys9Iu",
+	"kibMHDMhdfNYk2154hugrDFEwlKoiHjgo/ox26xzTBDpTfRzwyTi0LbLU37tAqsxihA3z9XF3q2Yq1uF",
+	"2bDMwWK1OY/B99/wH1f0xXlyvVpdd/NV/3jQezZf08m+co+IaqI8JffF4dRIwpCT2Swno+K8Ept96Qko",
+	"yFt+sccIpym9O7NfDA6PVrZNuzXn7I85uBe0nEOobj6MRjxBqYi2BY5mMNbmXHV0+YqpTPb1JcqrW1Ca",
+	"jfNzZsdCjIPNTpbiFsqJTuVv1vj5onAIE05ixdoVTGH1obO1/khFaLNjMCNT7UJtsZ5tReKOu8owFt9b",
+	"h3A+cml/jYMfTp1a1Wx8argF6VJGmTYeztQgXotQVWVFHs6KfWU8Z1d8g0KpkPOSpk6BTts2/rK0YcMS",
+	"n261szax6OZSnBCk64dXWQp/XqSjipbhziBtXrSzqsr9g9COu/QJjs3Us+2NQDBX0baNO3p5cPxNIF0N",
+	"X/x3RR7lB+xke0IGh0dkxLTqkmK6s9JCGhrYFoWKTKialHWOFjcb8yuz3Ml/h47pLiASZnuiBc3FojT2",
+	"camrXtiZNYv6d4WvZzOuv8fU0DLQ9retdngJc6XJSquqJOrjlNGp7YZhGN9Q9eXhYD9AVKXMHyGLuGCN",
+	"v/vtcsVFWr6bjH6M2Af27odPf57137N3x13Y73WjQcrL/QAPesdHW/sUI6QV+DdwmCfeFsd3i/J2LvmQ",
+	"gU6G2HpdDQWd68kQX8N0juHvC92xmb0FHBfqPsxAnVsqjY2gzIjvfrt0pP2ySssCpO0C9oK0y3OyGpHN",
+	"Z99oH/XjIk/BIUsIGdGuQXKtzLWsOq++B/PIGhPXadl143OzhlE1b8zf53RBplSDZDTFUAwl2gxDZiJl",
+	"UaB+KBVbQ7LFvIjtJ2FvjS5dOTjkeZN3xm2925rG24jIYERm2zGZWVq7xmGZbWjYmCNdKjMG4aUYS9dM",
+	"5yl2bWW5whumIoot67YVKez3HlGkkFR2FrW9XaZU3thitO6TYz51Dw9P8C/1bR9r2NBsoraPvCxnlRzW",
+	"OFhslGhq5r2o9s/QaEImR3BHc501t3/mk0IL2qbWbPjcysgpvVk9uhzUiNpXdOiw3X6z0KE7G7bztQlV",
+	"EaD9WNrRW6yL1SSyDRhnSP9nb53YbtmDj60IthYV3GkiOBbRj4D4JIK1KpmDRi55MZnYnQFn/OjpXyCU",
+	"21AZ5Juraayke1Luhe3d+rWyLtxsO0pNdoJ+m97wk1Zj8AmBEHuINgKHyFDnnmY6o1p2n3rJbeyApTvl",
+	"Jqk9hz0h3AixrMiLYpi3S3zz935vcJDf6lQwcv1tCd04Ltu05otQa4Omaf7VcuCETIV0jY96X7uRanFP",
+	"rnMGVtdGc8n08sIsyfXUsfZygDLWsxQJ2bvt7+Ef9l6bYolYdqsSdhpa8aomWs9sO2LGk0CT6HM8gFVk",
+	"MREEc9wX2LBpxiDCfewKlIg/gGtjIOQGYGajTpb0V/yKW4OORijs/Ov2WgoXIXAOEbao8cnUOHHMsIeT",
+	"8XqvuHd7f5/HYyPTddt1QsBWIFrYIj78pYM+cSpsxoO18pW7pOuKuyjyiUuFKBYQ44EaUXTRxq6KbMyV",
+	"P2Uj78VIxEvM5tTCWsVXnHI3fHY9wOnHsyGhJBZK2cs4bLdKX5em0ArBGBfERCRJyjggnl4LbrBhzMzh",
+	"Fe8Qy9L2/ay71EIyrQHTS7c1mjJjWPVnfR6QgCECM23Ws+sfWaCn7Xu9fEO0pLeQYukmxmuISK44WW0u",
+	"1CWnPG9/ZL9RPu/13cWH97mv5RuEcS0QLKON7FVGIkkUuEUy7ge+ZFOwvxkne39//9g8/HT5Gr/GsX3+",
+	"Dc5h3jT+nGXhEcTEBhnz3vyWPZXA3+b8hosFN2vCpm4zoBpigu3OSX7VGH6SPS0k/FB/PP5CEbuBES7L",
+	"6CClkIa9r6vahl+7iwQODl9+k90cZ/MUriMRwzWO5oO6eacds0IFkPHzQe/AJlTiPS9mr5g3MFGme8Vb",
+	"7VbKIuBWF2TNuaURHzMaTaAz6PbynuqF3/I8hNZbv13dYbrfKa126xakDZ62+t2e/UrMgNMZaw1b+90+",
+	"Dm50AkqyvQkW9/9p/j8GFOdGZWUXWfji/5V+7INeb0Mv9mY92N0MgRbsZ5pElHdtHlVC52mlusmAK3R0",
+	"zyV3a/j5S7ulfKeYYO/wiHISCxQJCyFvCEejS9Mxxkg8ejFCYkR7Jjb27u0py8MeduBWBUSue1z7gw5e",
+	"W4EF/bjns2rKV+RX9j2xY7SxPJBq4IbDLc+UqfIjaF8o+72dtnwX3+cwmvJXsjrb1kN7+7ule/0evjRi",
+	"BhFp0B2lJdBpmSnyCDPjttQ3cMPgOhIt3rouE9pdPbhyn1oFm7gP9soXVuYXwXVW7pWsNUb+ReGax01f",
+	"4jvulsaaABcudHRYecx2yDYA3kxg+KbAhIW7AQqMn/H5RtYvkD7I+1YCF1jcyGGva+mYMq5sFVOhg7+a",
+	"kBEkAs+kcNPgRrni7i4McpagYZHYNmiYtyA4tzXROPxcD0luBqA+QqPEGMWcizmPIL7ioyXxxLcGL2Zl",
+	"TkQKXbJyzYxtWMym0CXXBdpd49knOkJX3N7i5VF0Qq7LjHnd3nT5aduM5O7fNEPZ+/Wcc5FdEWbMSWfM",
+	"I0a3yAcHwNcUENs/sBfu1HjR37H2Py10ynRdET72Jt1OfpXupq1cuna3JHoeJbm+ksAZ9I6+JrrdhiuW",
+	"9/xF8O0/z26mqvG15/a/iXY4B2x4WlMdZFciBM3HX5jSr/GNpvLHXTtaQ0bY6+4aSohmNmp2n0TooiCM",
+	"fD3BSi2pZURnoJdngQhT7Cy8SoK9e3vP70MlLX4EJEVzStj7g58dwVXCwF7s93T0GnXuoj01UbnnogWV",
+	"hs0p+Z6OzzT5k82yEzBsahuJGO+osTHB9bBCSGMbHLxxE34dGv3JZjsR1w5N/7HJn7j5fXDKdiXdxqoT",
+	"Yzfv3bv7sDfve5db35Cp3E3bz7vzEbQqX8+oouLN4ruQA6F2jQVEuxZEBTwXk7irMZy9tRVZGu70HhZ4",
+	"ldG0da+dkteDi4/ltPFPlz90Xu0+RnKZJ/656aLiCj2yUjHOMZU3b5oJVRECyQKTEmg0caoOQ8c2hpli",
+	"axQs/SIX9vDRxmno1CeuocN4xSXoueTKlTywMeM09feVdImrt/HuExc2ouwZyjY4oC5PbyokXPE8fndM",
+	"rgs1Kdc2GLheLZYfqqBna08zT6wjmDWOd68MDo/Iz2Fn7RRj42/drRMuhPm9iJc722OFnMqKjVYvZ7J8",
+	"q+PDM0qFPN18fRP4Nss2PHASZoAWOi39rwvQslSktQtZZccmtJTbukFY2b/37l0dxEal4DmumVLwl+c/",
+	"q1KwoG3i1V0ZhJbxcYO7AJSrZKjCcH6Ot0HSvQeI3SWJbDzR5NoldV/j4Uy5W2R+UmvPAt0ZotmLrtHl",
+	"Ffei0XXB6LqOEOQfrq0juS6mQ11/Q4QkN7DsZtnZWYCqlMDF6bQ0yA0sr78JiajXEqiGQlfXplxTuL8f",
+	"W3B8eR5Bt97PM8BDv/njxWDXzm0yrv8MwFZxeg7gCbFS2HAGU0RNxILbDGObN/X0zfArvTFGUdZ+lxWJ",
+	"nW0GruWysBd8dkal728zxJtyi7v1vYbv/5eKEmRt/J49SlB1VecmfwG/2bs3/2xRDGf2tsCGOxzHfX4E",
+	"V+4V7NW6G6Vg24l6nZD3Ha2P3q8bOTB4eWzk4HF0+0/k4K8bOeDEX/dZxas3sFR79zew3CII7C0tzfjp",
+	"ZzPq84oBtCDC/GSMnh0JAezSiY1ZSpe5FvAaMwmRFkWN6NLuqxD6C6auPxtiShn9YQQFbox7jtDBpq6J",
+	"VeGDVIz3Vq54rYy2FF5ryqA/SDGtYzBcimcOfBXWUEGsTXfa7ppqH6W4dcfNRhFtuJh3E/1KTQcq7YtC",
+	"HX5DZYVF/TWIh3nVz2uLZIuoIB4m+fg0w4ySNGu98KwkLN1D4hs8VBHO5Yd1PQKCdPvgksieiNJNFzmu",
+	"5t4G0WrgOP14tiZY5JxzI3CyW/Z2L9ZY3kxlU27YWiFVpXf0ofTm3/qEdK0J5LP7QCU0F2rRNivo0ld7",
+	"98U/txhDH8pXjDT0aEvzfD1SVO2icmvA3RhM5fas3nvCHq8bSWI7SJSiaWXknyk1B9eR5S8aeCo30tgU",
+	"dFrtl/H14k0Og1UpN/i07TvY2Bxrm423CwZBGhKaJSxLT07PGJ4LVtli797+xzjV9wlLYeMmLXSZacop",
+	"526aWvlr2TRYolNjO//33n/vxGE2GPiPt/xESbXaTmgTG2YtIMKR/qzbALaAyGrkren87rdLf3CD8vDt",
+	"BXaMWJYvJxALbqTkFf+HrRRa6d8mhdDm+TdDcs2UuibfkWs1H5l/3d2xLxRhcZtc03nsfr3iqRj7nxnV",
+	"121yDXez6+w4MmG3QKaMzzUoklINsk2uf9fs2qClf0S0IP3BqyseTaikkeH5tj2owDJI8hqTzjHqaBuR",
+	"mkUd9YiyrSlCYSoUAJeuK8RziOBS9whDveJQd53FYtExe64zlylG2Ww57KPGDu5MbJbQtic5ZqJCfxHM",
+	"2VVYIPN1j1EtvoOmmD1LsF0dmXpi4KTCZH57F01sJqffBvkGcU0MfJuQ8AGD9q0SgjHUbU0RyJkm2CJJ",
+	"ZXcB2hthIE2GxKyKSsBGOVc8YXwMciaZPw1EJ9h2I6XRBGKyFHPvAZMF1gZjdrr5WQKezRGmKwK0tuXD",
+	"cxIaJ6gMsvq7uanKm1U+R10N1StmeTZble9ZqASudJM+uXf+1g5SoUb72V0jBZjsobKtTUYwpsV9ltVC",
+	"P7QrjO7vYcy4q6z+ixrd5aLtKqM7WJn99axuX5we3pqOUrsgPBIsv4oxSOzyptu7t/9xjm8MKdirtFby",
+	"k0ZC6kdywic3QWhvHWzoh3KSSWxM1iLIxrOdZH24OYxOssiv2BZVLsYzYKL39+M2n0Tphlw/HKnBdHsJ",
+	"48y2eq1OGPSGgy+9Kdw0qrwOd+Z11jnet9HoEgfmFY8hSvFN7ILvrFZXOOZKxJgiB4MBuV7pnu/S/wot",
+	"9NtX3LjH1ptP5oqmvkKd5SVsm9MXSSF78YqvZq8FDegfEFm74b6vnWIYoN5fJ9fwjROY4QrkBd6UXJ1p",
+	"qHaeargBHvQxHS5dcN83WN/BnrYclquQPIhXkX1YZ49ja5u9e/MPapnZPJQNEd1wsUghHjsXs1AjaWx0",
+	"35fIMI3tlXBC1Or2wrZNLjl4gp3kCCQJRLrrWgCs9XXCphE+t+7a9+O5zvoo2C8SKq84Laaip7atleto",
+	"ha7CgmI3CZIyrR2gGvtb5UnFV/x6/TKG67br4KHoEul5zeFOX/u2Hu7OHn8/Q0AsfJzrj/QRgdFcImw3",
+	"j80EtlNUrZysYoTpjDcQOTuvIyzfBkmldpfFlEt+v664Kd7hVAH22lVNT9/bRhkho7p7iAJbuOzZ5V1u",
+	"Pn8xFFQgbz1rrTXezTqfUqm9NvYGXCR4wsZzd6PqXKauy81wb68/eNntdXvd/vDVwUEPGcXBtX5z/Q1w",
+	"2/mjkIDbzftk2MCB4c4AOo0TGpGERrByh5f72Hik4U+tNi/c6OCns1nB6x+VjvRc751lEdD8AGT9Y6yU",
+	"dGfG7kJf95VP4Vn/xmkLhtcI5bevu+88ede/OwctGdxWfJcXegagLIXwi1D64GkYl55LVi/JcB/7c9SH",
+	"Lw//LwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

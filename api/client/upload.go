@@ -1,0 +1,205 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/evidence-custody/custodyd/api/wire"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// onceKey names a request, so that trying it again has one effect.
+func onceKey() (string, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("couldn't draw an idempotency key: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// BeginUpload begins a deposit of size bytes. parent is the exhibit imaged, or
+// nil; fileName a remark for the person's own listing.
+func (c *Client) BeginUpload(ctx context.Context, ofCase evidence.Digest, parent *evidence.Digest, size int64, fileName string) (wire.Upload, error) {
+	body := wire.UploadRequest{Case: ofCase.String(), Size: size, FileName: fileName}
+	if parent != nil {
+		body.Parent = parent.String()
+	}
+	once, err := onceKey()
+	if err != nil {
+		return wire.Upload{}, err
+	}
+	var out wire.Upload
+	_, err = c.ask(ctx, call{again: true, build: func() (*http.Request, error) {
+		return wire.NewBeginUploadRequest(c.base, &wire.BeginUploadParams{IdempotencyKey: &once}, body)
+	}}, &out)
+	return out, err
+}
+
+// Upload finds where a session stands.
+func (c *Client) Upload(ctx context.Context, id evidence.Digest) (wire.Upload, error) {
+	return read[wire.Upload](ctx, c, false, func() (*http.Request, error) { return wire.NewGetUploadRequest(c.base, id.String()) })
+}
+
+// Uploads are the sessions this key began.
+func (c *Client) Uploads(ctx context.Context) ([]wire.Upload, error) {
+	return pages(func(cursor string) ([]wire.Upload, string, error) {
+		l, err := read[wire.UploadList](ctx, c, false, func() (*http.Request, error) {
+			return wire.NewListUploadsRequest(c.base, &wire.ListUploadsParams{Cursor: given(cursor), Limit: given(pageSize)})
+		})
+		return l.Uploads, l.Next, err
+	})
+}
+
+// AbortUpload discards a session.
+func (c *Client) AbortUpload(ctx context.Context, id evidence.Digest) error {
+	_, err := c.ask(ctx, call{build: func() (*http.Request, error) { return wire.NewAbortUploadRequest(c.base, id.String()) }}, nil)
+	return err
+}
+
+// PutPart sends part n, the bytes of content. It reads content twice, for the
+// digest and for sending, and again for every try.
+func (c *Client) PutPart(ctx context.Context, upload evidence.Digest, n int, content *io.SectionReader) (wire.PartReceipt, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(content, 0, content.Size())); err != nil {
+		return wire.PartReceipt{}, fmt.Errorf("couldn't read part %d: %w", n, err)
+	}
+	params := &wire.PutPartParams{ContentDigest: "sha-256=:" + base64.StdEncoding.EncodeToString(sum.Sum(nil)) + ":"}
+	var out wire.PartReceipt
+	_, err := c.ask(ctx, call{again: true, build: func() (*http.Request, error) {
+		body := io.NewSectionReader(content, 0, content.Size())
+		req, err := wire.NewPutPartRequestWithBody(c.base, upload.String(), n, params, "application/octet-stream", body)
+		if err == nil {
+			req.ContentLength = content.Size()
+			req.Header.Set("Expect", "100-continue") // a refusal comes before the bytes go
+		}
+		return req, err
+	}}, &out)
+	return out, err
+}
+
+// PartsOptions say how SendParts goes about it.
+type PartsOptions struct {
+	Parallel int                     // parts under way at once; default and at most the session's window
+	Progress func(done, total int64) // bytes acknowledged as durable; never called concurrently; may be nil
+}
+
+// SendParts sends every part of the session that isn't there yet, which is
+// also how an interrupted upload is resumed: pass what Upload says now. source
+// must have the session's size and hold still. The first failure ends it;
+// what was acknowledged stays.
+func (c *Client) SendParts(ctx context.Context, session wire.Upload, source io.ReaderAt, opt PartsOptions) error {
+	id, err := evidence.ParseDigest(session.Id)
+	if err != nil {
+		return fmt.Errorf("couldn't read the upload's id: %w", err)
+	}
+	if session.PartSize <= 0 || session.Size <= 0 || int64(session.Parts) != (session.Size+session.PartSize-1)/session.PartSize {
+		return errors.New("couldn't send parts: the session's numbers contradict each other")
+	}
+	s := sending{c: c, id: id, session: session, source: source, progress: opt.Progress}
+	var missing []int
+	for n := 1; n <= session.Parts; n++ {
+		if slices.Contains(session.Received, n) {
+			s.done += s.section(n).Size()
+			continue
+		}
+		missing = append(missing, n)
+	}
+	s.report(0)
+	window := max(1, session.Window)
+	workers := min(window, len(missing))
+	if opt.Parallel > 0 {
+		workers = min(workers, opt.Parallel)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for n := range next {
+				if err := s.send(ctx, n); err != nil {
+					cancel(fmt.Errorf("couldn't send part %d of %d: %w", n, session.Parts, err))
+					return
+				}
+			}
+		})
+	}
+	for _, n := range missing {
+		select {
+		case next <- n: // ascending, so the parts under way are those the service waits for
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+type sending struct {
+	c        *Client
+	id       evidence.Digest
+	session  wire.Upload
+	source   io.ReaderAt
+	progress func(done, total int64)
+	mu       sync.Mutex
+	done     int64
+}
+
+func (s *sending) section(n int) *io.SectionReader {
+	from := int64(n-1) * s.session.PartSize
+	return io.NewSectionReader(s.source, from, min(s.session.PartSize, s.session.Size-from))
+}
+
+// send sends one part; while the service waits for earlier parts, which other
+// workers are sending, it comes back later.
+func (s *sending) send(ctx context.Context, n int) error {
+	part := s.section(n)
+	for attempt := 0; ; attempt++ {
+		_, err := s.c.PutPart(ctx, s.id, n, part)
+		if CodeOf(err) != "part-out-of-window" || attempt >= 100 {
+			if err == nil {
+				s.report(part.Size())
+			}
+			return err
+		}
+		t := time.NewTimer(min(s.c.wait<<min(attempt, 4), 5*time.Second))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *sending) report(bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done += bytes
+	if s.progress != nil {
+		s.progress(s.done, s.session.Size)
+	}
+}
+
+// FinishUpload hands in the signed artifact.deposited. The receipts of one
+// handed in before come again, with created false. Where the bytes differ from
+// what the event declares, the *Error's code is digest-mismatch and its
+// Differences say how.
+func (c *Client) FinishUpload(ctx context.Context, id evidence.Digest, s Submission) (d wire.Deposit, created bool, err error) {
+	status, err := c.ask(ctx, call{again: true, build: func() (*http.Request, error) {
+		return wire.NewFinishUploadRequest(c.base, id.String(), s.wire())
+	}}, &d)
+	return d, status == http.StatusCreated, err
+}
