@@ -117,3 +117,9 @@ func FuzzWrap(f *testing.F) {
 		}
 	})
 }
+
+func TestOneLineHasNoBreaks(t *testing.T) {
+	if got := oneLine("a\nb\r\nc\td"); got != "a b c d" {
+		t.Errorf("%q", got)
+	}
+}

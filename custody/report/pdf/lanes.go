@@ -244,6 +244,7 @@ func (s *sheet) laneName(who report.Party, y float64) {
 
 // fit cuts a line to a width.
 func (s *sheet) fit(p printable, t style, width float64) printable {
+	p = printable(oneLine(p))
 	if s.advances.width(string(p), t.face, t.size) <= width {
 		return p
 	}

@@ -59,6 +59,6 @@ func newPDF(doc report.Document) *fpdf.Fpdf {
 	p.SetLang("en")
 	p.SetProducer("custodyd", true)
 	p.SetCreator("custodyd", true)
-	p.SetTitle("Custody report "+string(short(words(doc.Number, "number"), 60)), true)
+	p.SetTitle("Custody report "+oneLine(short(words(doc.Number, "number"), 60)), true)
 	return p
 }

@@ -3,6 +3,7 @@ package pdf
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"codeberg.org/go-pdf/fpdf"
 
@@ -119,8 +120,13 @@ func (s *sheet) put(x, y float64, line printable, t style) {
 		return
 	}
 	s.font(t)
-	s.pdf.Text(x, y, string(line))
+	s.pdf.Text(x, y, oneLine(line))
 }
+
+// oneLine turns line breaks and tabs, which have no glyph, into spaces.
+func oneLine(p printable) string { return breaks.Replace(string(p)) }
+
+var breaks = strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ")
 
 var errUnshowable = errors.New("text that cannot be shown reached the page")
 
@@ -148,7 +154,7 @@ func (s *sheet) section(title printable) {
 	}
 	numbered := number(s.sections) + "  " + title
 	s.font(style{bold, 14, navy})
-	s.pdf.Bookmark(string(numbered), 0, 0)
+	s.pdf.Bookmark(oneLine(numbered), 0, 0)
 	s.put(marginLeft, s.y+5, numbered, style{bold, 14, navy})
 	s.rule(marginLeft, s.y+7.5, marginLeft+s.width(), s.y+7.5, 0.4, navy)
 	s.y += 11.5
@@ -206,7 +212,7 @@ func (s *sheet) finish() {
 
 // right draws one line that ends at x.
 func (s *sheet) right(x, y float64, line printable, t style) {
-	s.put(x-s.advances.width(string(line), t.face, t.size), y, line, t)
+	s.put(x-s.advances.width(oneLine(line), t.face, t.size), y, line, t)
 }
 
 func caseName(d report.Document) printable {
