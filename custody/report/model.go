@@ -67,7 +67,7 @@ type Case struct {
 	Officer int `json:"officer,omitempty"`
 }
 
-// Verdict is the verifier's one word on the record.
+// Verdict is the verifier's one word on the record, in its own spelling.
 type Verdict string
 
 // The verdicts, in the verifier's terms (FORMAT, VERDICT).
@@ -77,7 +77,7 @@ const (
 	// Bad: at least one check failed.
 	Bad Verdict = "bad"
 	// Unchecked: nothing failed, but something needed could not be checked.
-	Unchecked Verdict = "could-not-check"
+	Unchecked Verdict = "unchecked"
 )
 
 // Outcome is the outcome of one check.
@@ -171,9 +171,9 @@ const (
 	// SeverityBad: the evidence is bad.
 	SeverityBad Severity = "bad"
 	// SeverityUnchecked: something needed could not be checked.
-	SeverityUnchecked Severity = "could-not-check"
+	SeverityUnchecked Severity = "unchecked"
 	// SeverityNotice: worth a court's attention, and no fault of the record.
-	SeverityNotice Severity = "notice"
+	SeverityNotice Severity = "note"
 )
 
 // Finding is one thing the verifier found.

@@ -76,7 +76,7 @@ func grade(v report.Severity) cell {
 	case report.SeverityUnchecked:
 		return in(style{bold, 7.5, amber}, "could not check")
 	}
-	return plain("notice")
+	return plain("note")
 }
 
 func outcomeCell(o report.Outcome) cell {
