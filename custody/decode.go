@@ -30,7 +30,29 @@ func marshal(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	return rawSeparators(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))), nil
+}
+
+// rawSeparators undoes encoding/json's escapes of U+2028 and U+2029, the one
+// point in which it differs from RFC 8785 for the values written here.
+func rawSeparators(b []byte) []byte {
+	if !bytes.Contains(b, []byte(`\u202`)) {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		switch {
+		case b[i] != '\\' || i+1 == len(b):
+			out = append(out, b[i])
+		case bytes.HasPrefix(b[i:], []byte(`\u2028`)), bytes.HasPrefix(b[i:], []byte(`\u2029`)):
+			out = append(out, 0xe2, 0x80, 0xa0|(b[i+5]-'0'))
+			i += 5
+		default: // any other escape is two bytes as far as this loop is concerned
+			out = append(out, b[i], b[i+1])
+			i++
+		}
+	}
+	return out
 }
 
 // Decode reads a payload strictly (FORMAT, PAYLOAD and PREDICATE). Every
@@ -132,12 +154,14 @@ func checkBytes(b []byte) error {
 	case len(b) > MaxPayload:
 		return Refuse("statement.size", "", "the payload has %d bytes; at most %d are allowed", len(b), MaxPayload)
 	}
-	depth, inString := 0, false
-	for i := 0; i < len(b); i++ {
-		c := b[i]
+	for i, c := range b {
 		if c < 0x20 || c > 0x7e {
 			return Refuse("statement.ascii", "", "byte %d (0x%02x) is not printable ASCII", i, c)
 		}
+	}
+	depth, inString := 0, false
+	for i := 0; i < len(b); i++ {
+		c := b[i]
 		if inString {
 			switch c {
 			case '\\':
@@ -210,7 +234,7 @@ func (s *Statement) check(rule *KindRule) error {
 	if err := p.Body.check(); err != nil {
 		return err
 	}
-	if want := Subjects(p.Body.subjects()...); !slices.Equal(s.Subject, want) {
+	if want := SubjectsOf(p.Body); !slices.Equal(s.Subject, want) {
 		return Refuse("statement.subject", "subject", "must name exactly the %d artifacts and founding documents of a %s, sorted", len(want), p.Kind)
 	}
 	return checkChainSet(p)

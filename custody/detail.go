@@ -126,7 +126,8 @@ func parseText(b []byte, v any, what string) error {
 // CheckText refuses text that could be read as something other than it is:
 // invalid UTF-8, not NFC, bidirectional controls and other invisible format
 // characters, control characters but line feed and tab. ZWNJ and ZWJ are
-// ordinary letters of Urdu and Persian spelling and pass.
+// ordinary letters of Urdu and Persian spelling and pass; so do the visible
+// signs that Arabic script sets around numbers.
 func CheckText(s string) *Refusal {
 	if !utf8.ValidString(s) {
 		return Refuse("text.utf8", "", "is not valid UTF-8")
@@ -139,8 +140,8 @@ func CheckText(s string) *Refusal {
 		case r == '\n' || r == '\t' || r == '\u200c' || r == '\u200d':
 		case strings.ContainsRune("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", r):
 			return Refuse("text.bidi", "", "has the bidirectional control U+%04X, which can make text read as what it is not", r)
-		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\ufeff':
-			return Refuse("text.control", "", "has the control character U+%04X", r)
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || (unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)):
+			return Refuse("text.control", "", "has the control or invisible format character U+%04X", r)
 		}
 	}
 	return nil

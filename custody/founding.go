@@ -1,7 +1,9 @@
 package custody
 
 import (
+	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/evidence-custody/custodyd/evidence"
 )
@@ -133,23 +135,39 @@ func (o OrgDocument) check() error {
 	if o.Document != DocOrganisation {
 		return Refuse("document.type", "document", "must be organisation")
 	}
-	if err := CheckText(o.Name); err != nil || o.Name == "" || len(o.Name) > 300 {
-		return Refuse("document.text", "name", "an organisation has a name of at most 300 bytes without control characters")
+	if err := CheckText(o.Name); err != nil || o.Name == "" || len(o.Name) > 300 || strings.ContainsAny(o.Name, "\n\t") {
+		return Refuse("document.text", "name", "an organisation has a name of one line and at most 300 bytes without control characters")
 	}
 	if n := len(o.RootKeys); n == 0 || n > 16 || o.Threshold == 0 || o.Threshold > uint64(n) {
 		return Refuse("document.keys", "rootKeys", "1 to 16 root keys, and a threshold between 1 and their number")
 	}
-	seen := map[ID]bool{}
-	for _, k := range o.RootKeys {
-		if len(k) == 0 || len(k) > 256 || seen[evidence.Sum(k)] {
-			return Refuse("document.keys", "rootKeys", "a root key is empty, too long or listed twice")
-		}
-		seen[evidence.Sum(k)] = true
+	if err := checkKeys("rootKeys", o.RootKeys); err != nil {
+		return err
 	}
 	if !sortedUnique(o.ControlledBy) || len(o.ControlledBy) > 16 || o.ControlledBy == nil {
 		return Refuse("document.form", "controlledBy", "must be a sorted, unique list of at most 16")
 	}
-	return oneOf("class", o.Class, OrgAgency, OrgLaboratory, OrgCourt, OrgProsecution, OrgDefence, OrgOther)
+	if !slices.Contains(orgClasses, o.Class) {
+		return Refuse("document.enum", "class", "%.40q is not a class of organisation", string(o.Class))
+	}
+	return nil
+}
+
+var orgClasses = []OrgClass{OrgAgency, OrgLaboratory, OrgCourt, OrgProsecution, OrgDefence, OrgOther}
+
+// maxSPKI bounds a listed P-256 key, in bytes of DER; it has 91.
+const maxSPKI = 256
+
+// checkKeys holds a list of SPKIs to what can be said without reading them.
+func checkKeys(field string, spkis [][]byte) error {
+	seen := map[ID]bool{}
+	for _, k := range spkis {
+		if len(k) == 0 || len(k) > maxSPKI || seen[evidence.Sum(k)] {
+			return Refuse("document.keys", field, "a key is empty, too long or listed twice")
+		}
+		seen[evidence.Sum(k)] = true
+	}
+	return nil
 }
 
 // ParseOrgDocument reads an organisation document strictly.
@@ -226,11 +244,27 @@ func (l LogDocument) check() error {
 		return Refuse("document.keys", "keys", "a log has 1 to 4 log keys and 1 to 16 service keys")
 	}
 	for i, k := range l.Keys {
-		if (i == 0) && k.Algorithm != LogEd25519 || len(k.Key) == 0 || len(k.Key) > 4096 {
-			return Refuse("document.keys", "keys", "the first log key is ed25519")
+		twice := slices.ContainsFunc(l.Keys[:i], func(o LogKey) bool { return bytes.Equal(o.Key, k.Key) })
+		if i == 0 && k.Algorithm != LogEd25519 || !algorithmName(k.Algorithm) || len(k.Key) == 0 || len(k.Key) > 4096 || twice {
+			return Refuse("document.keys", "keys", "the first log key is ed25519; a key is not empty, over 4096 bytes or listed twice; an algorithm is named in a-z 0-9 -")
 		}
 	}
-	return oneOf("mode", l.Mode, ModeProduction, ModeTest)
+	if err := checkKeys("serviceKeys", l.ServiceKeys); err != nil {
+		return err
+	}
+	if s := l.Succeeds; s != nil && (s.Log.IsZero() || s.Size == 0 || s.Size > MaxInteger) {
+		return Refuse("document.form", "succeeds", "names a log and a size between 1 and 2^53-1")
+	}
+	if l.Mode != ModeProduction && l.Mode != ModeTest {
+		return Refuse("document.enum", "mode", "%.40q is not production or test", string(l.Mode))
+	}
+	return nil
+}
+
+// algorithmName: an algorithm that this version does not know is let pass
+// unused, under a name that cannot be read two ways.
+func algorithmName(a LogKeyAlgorithm) bool {
+	return len(a) > 0 && len(a) <= 32 && strings.Trim(string(a), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // ParseLogDocument reads a log document strictly.
@@ -267,5 +301,8 @@ func ValidOrigin(s string) bool {
 		}
 		labels, start = labels+1, i+1
 	}
-	return labels >= 2 && !numeric // an all-digit last label is an IPv4 address
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	// Browsers and resolvers read a last label of digits, or of hex digits after
+	// 0x, as the end of an IPv4 address.
+	return labels >= 2 && !numeric && !strings.HasPrefix(last, "0x")
 }

@@ -143,7 +143,7 @@ var kindTable = []*KindRule{
 		Who: "a person of the case's agency", Chains: "case, item (founds)",
 		Details: []Field{FieldNote, FieldPlace, FieldAuthority, FieldCondition, FieldPossessor, FieldStoreRegister}},
 	{Kind: KindDeposited, New: func() Body { return new(Deposited) }, Signer: ClassPerson,
-		Who: "with the right investigate: the parent's holder, or, without a parent, a person of the case's agency; with the right examine: a grantee of the parent, for a working copy or derivative", Chains: "case, item (founds)",
+		Who: "with the right investigate or examine: the parent's holder, or a grantee of the parent for a working copy or derivative; without a parent: a person of the case's agency with the right investigate", Chains: "case, item (founds)",
 		Basis:   "with a parent: the event that gave the signer its custody, or the grant",
 		Details: []Field{FieldNote, FieldFileName, FieldExaminer, FieldTool, FieldWriteBlocker, FieldSource, FieldErrors, FieldAuthority, FieldPlace}},
 	{Kind: KindReceived, New: func() Body { return new(Received) }, Signer: ClassService, Uncertified: true,

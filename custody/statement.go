@@ -129,6 +129,9 @@ func Subjects(ids ...ID) []Subject {
 	return out
 }
 
+// SubjectsOf returns the subjects that a statement of this body must have.
+func SubjectsOf(b Body) []Subject { return Subjects(b.subjects()...) }
+
 // SortedIDs returns the distinct ids in ascending order.
 func SortedIDs(ids ...ID) []ID {
 	out := slices.Clone(ids)

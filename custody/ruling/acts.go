@@ -98,11 +98,14 @@ func (c *hearing) granted(b *custody.Granted) error {
 // bytes to the signer. Expiry is held against the signer's own claimed time;
 // the service also holds it against its clock before it serves.
 func (c *hearing) hasGrant(item custody.ID) bool {
-	return slices.ContainsFunc(c.relied, func(e *Entry) bool {
-		g, ok := e.Statement.Predicate.Body.(*custody.Granted)
-		return ok && g.Scope == custody.ScopeBytes && g.To.Admits(c.party()) && slices.Contains(g.Items, item) &&
-			(g.Expires == nil || !c.p.Times.Signed.Std().After(g.Expires.Std()))
-	})
+	return slices.ContainsFunc(c.relied, func(e *Entry) bool { return c.admits(e, item) })
+}
+
+// admits reports whether e is an unexpired grant of the item's bytes to the signer.
+func (c *hearing) admits(e *Entry, item custody.ID) bool {
+	g, ok := e.Statement.Predicate.Body.(*custody.Granted)
+	return ok && g.Scope == custody.ScopeBytes && g.To.Admits(c.party()) && slices.Contains(g.Items, item) &&
+		(g.Expires == nil || !c.p.Times.Signed.Std().After(g.Expires.Std()))
 }
 
 // mayRead: the signer's organisation holds the item and the basis says since
@@ -136,6 +139,11 @@ func (c *hearing) accessRequested(b *custody.AccessRequested) error {
 		})
 		if i < 0 {
 			return custody.Refuse("basis.required", "predicate.basis", "must name the access.granted of grant %s", b.Grant.Short())
+		}
+		// The grant that the body names is the one that opens the read: another
+		// one in the basis must not lend it its weight.
+		if it != nil && !c.admits(c.relied[i], b.Item) {
+			return custody.Refuse("access.not-granted", "predicate.body.grant", "grant %s does not open item %s to the signer, or has expired", b.Grant.Short(), b.Item.Short())
 		}
 	}
 	item := b.Item

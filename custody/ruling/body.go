@@ -245,7 +245,7 @@ func (c *hearing) deposited(b *custody.Deposited) error {
 	case b.Parent == nil && !(investigate && cs.Agency == c.org):
 		return custody.Refuse("deposit.no-standing", "predicate.body.parent", "without a parent item only an investigator of the case's agency deposits")
 	case b.Parent != nil:
-		if err := c.depositFrom(b, investigate); err != nil {
+		if err := c.depositFrom(b); err != nil {
 			return err
 		}
 	}
@@ -254,7 +254,7 @@ func (c *hearing) deposited(b *custody.Deposited) error {
 
 // depositFrom: the parent's holder deposits anything from it; a grantee who
 // examines deposits what was made from its copy.
-func (c *hearing) depositFrom(b *custody.Deposited, investigate bool) error {
+func (c *hearing) depositFrom(b *custody.Deposited) error {
 	parent, partial, err := c.itemState(*b.Parent)
 	if err != nil || partial {
 		return err
@@ -268,8 +268,11 @@ func (c *hearing) depositFrom(b *custody.Deposited, investigate bool) error {
 	if b.Role != custody.RoleMaster && c.hasGrant(*b.Parent) {
 		return nil
 	}
-	if investigate && parent.Holder == c.party() {
-		return custody.Refuse("basis.required", "predicate.basis", "must name the event that gave you custody of the parent, %s, while you hold it", parent.Custody.Short())
+	if parent.Phase == custody.PhaseTransit && parent.Holder == c.party() {
+		return custody.Refuse("custody.in-transit", "predicate.body.parent", "the parent item %s is in transit: recall it first", b.Parent.Short())
+	}
+	if parent.Holder == c.party() {
+		return custody.Refuse("basis.required", "predicate.basis", "must name the event that gave you custody of the parent, %s", parent.Custody.Short())
 	}
 	return custody.Refuse("custody.not-holder", "predicate.signer", "the parent item %s is not held by the signer, and no grant for it is in the basis", b.Parent.Short())
 }

@@ -229,12 +229,12 @@ func checkLink(l custody.Link, chain *Chain, want custody.ChainType) error {
 
 // seen: a person's checkpoint includes all that the event stands on.
 func (c *hearing) seen() error {
-	if c.p.Signer.Class != custody.ClassPerson {
-		return nil
-	}
 	size := c.p.Seen.Size
 	if size > c.e.Index {
 		return custody.Refuse("seen.future", "predicate.seen.size", "the event has log index %d, so a checkpoint of %d leaves cannot have been seen", c.e.Index, size)
+	}
+	if c.p.Signer.Class != custody.ClassPerson {
+		return nil
 	}
 	for _, l := range c.p.Chains {
 		if chain := c.chains[l.ID]; chain != nil && !chain.Head.IsZero() && l.Seq == chain.Seq+1 && size <= chain.Index {

@@ -1,0 +1,51 @@
+package rulingtest
+
+import (
+	"testing"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Everything plays a story that has every kind of event at least once.
+func Everything(t testing.TB) *Scene {
+	t.Helper()
+	s := NewScene(t)
+
+	// A deposit that did not match, and one from the laboratory's examination.
+	s.Act(s.Service, &custody.DepositRefused{About: s.Disk, Case: s.Case, Reason: custody.RefuseMismatch,
+		Declared: custody.Measured{SHA256: s.Bytes.SHA256, Size: s.Bytes.Size},
+		Received: custody.Measured{SHA256: evidence.Sum([]byte("other bytes")), Size: s.Bytes.Size, MD5: "00112233445566778899aabbccddeeff"}})
+	result := s.Deposit(s.Case, &s.Image, "extracted chats", custody.RoleDerivative)
+	s.Act(s.Analyst, result, s.GrantLeaf)
+
+	// Two exhibits released to the laboratory: one accepted, one declined; then
+	// one released and recalled.
+	release := s.ActTelling(s.Officer, custody.FieldRoadCertificate, "RC 12/26", s.Release(To(s.Laboratory.ID), s.Phone, s.Disk), s.Custody(s.Phone))
+	s.Act(s.Analyst, s.Acceptance(s.Phone), release)
+	s.Act(s.Visitor, &custody.Declined{Items: []custody.ID{s.Disk}, Reason: custody.DeclineSeal}, release)
+	again := s.Act(s.Officer, s.Release(To(s.Laboratory.ID, s.Analyst), s.Disk))
+	s.Act(s.Officer, &custody.Recalled{Items: []custody.ID{s.Disk}}, again)
+
+	// The officer is absent: a colleague assumes the disk.
+	approval := s.Act(s.Approver, s.Approval(s.Second, s.Disk))
+	s.Act(s.Second, s.Assumption(s.Officer, s.Disk), approval)
+
+	// The laboratory reads the image, checks it and files its opinion.
+	request := s.Act(s.Analyst, s.Ask(), s.GrantLeaf)
+	s.Act(s.Service, &custody.Served{Artifact: s.Bytes.SHA256, Bytes: s.Bytes.Size, Item: s.Image, Outcome: custody.OutcomeWhole, Request: request}, request)
+	s.Act(s.Analyst, &custody.Verification{Artifact: s.Bytes.SHA256, Computed: s.Bytes, Item: s.Image, Result: custody.ResultMatch}, request)
+	opinion := s.ActTelling(s.Analyst, custody.FieldOpinion, "no sign of alteration", &custody.Opinion{Capacity: custody.Section40, Case: s.Case, Items: []custody.ID{s.Image}}, s.GrantLeaf)
+	s.ActTelling(s.Visitor, custody.FieldOpinion, "no sign of alteration was found", &custody.Correction{Case: s.Case, Corrects: opinion}, opinion)
+
+	// The court is shown the record, and a report is issued.
+	record := s.Story.Grant(s.Case, "record for the court", To(s.Court.ID))
+	record.Scope = custody.ScopeRecord
+	s.Act(s.Officer, record)
+	s.Act(s.Service, &custody.ReportIssued{Case: s.Case, For: s.Clerk.Party, Items: []custody.ID{}, Over: s.Seen(),
+		Files: custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}})
+
+	// The officer's key is lost.
+	s.Act(s.Certifier, &custody.KeyRevoked{Key: s.Officer.ID(), Org: s.Agency.ID, Reason: custody.ReasonLost}, *s.Officer.Cert)
+	return s
+}
