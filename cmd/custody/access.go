@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evidence-custody/custodyd/cmd/custody/desk"
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+func (a *app) grantCommand() *cobra.Command {
+	var to, ofCase, scope, expires string
+	var fields fieldFlags
+	var telling tellingFlags
+	cmd := &cobra.Command{Use: "grant [ITEM...]", Short: "Let somebody read items' bytes, or a case's record", Args: cobra.ArbitraryArgs,
+		Long: "Let an organisation, or one person of it, read. Bytes of items are granted by their holder; the\nrecord of a case (--scope record) by an investigator of its agency. Custody does not change.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := desk.Granting{Scope: custody.Scope(scope)}
+			var err error
+			switch {
+			case in.Scope != custody.ScopeBytes && in.Scope != custody.ScopeRecord:
+				return usagef("--scope %q: bytes or record", scope)
+			case in.Scope == custody.ScopeBytes && len(args) == 0:
+				return usagef("grant needs items, or --scope record")
+			case in.Scope == custody.ScopeRecord && len(args) > 0:
+				return usagef("--scope record is of a whole case, not of items")
+			}
+			if in.To, err = parseRecipient(to); err != nil {
+				return err
+			}
+			if in.Expires, err = parseTime("--expires", expires); err != nil {
+				return err
+			}
+			if in.Fields, err = fields.fields(); err != nil {
+				return err
+			}
+			if in.Telling, err = telling.telling(); err != nil {
+				return err
+			}
+			d, err := a.desk(cmd.Context(), want{policy: true})
+			if err != nil {
+				return err
+			}
+			if in.Case, err = resolve(cmd.Context(), "case", ofCase, casesOf(d)); err != nil {
+				return err
+			}
+			if in.Items, err = resolveItems(cmd.Context(), d, args); err != nil {
+				return err
+			}
+			r, err := d.Grant(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			return a.print(r, func(w io.Writer) { fmt.Fprintf(w, "granted: log index %d\ngrant %s\n", r.Index, r.Grant) })
+		}}
+	cmd.Flags().StringVar(&to, "to", "", "reader: ORGANISATION or ORGANISATION/PERSON")
+	cmd.Flags().StringVar(&ofCase, "case", "", "the case")
+	cmd.Flags().StringVar(&scope, "scope", string(custody.ScopeBytes), "bytes or record")
+	cmd.Flags().StringVar(&expires, "expires", "", "time after which nothing is served any more")
+	fields.register(cmd, custody.DocGrant, "title", "authority", "reference")
+	telling.register(cmd, custody.KindGranted)
+	return examples(required(cmd, "to", "case"),
+		`custody grant ITEM --case CASE --to LAB --expires 2026-12-31T23:59:59+05:00 --authority "letter 77/26"`,
+		"custody grant --scope record --case CASE --to COURT")
+}
+
+// gotten is what get prints.
+type gotten struct {
+	desk.Retrieved
+	Verification *desk.Recorded `json:"verification,omitempty"`
+}
+
+func (a *app) getCommand() *cobra.Command {
+	var out, purpose string
+	var silent bool
+	var telling tellingFlags
+	cmd := &cobra.Command{Use: "get ITEM", Short: "Retrieve an item's bytes, verified block by block", Args: cobra.ExactArgs(1),
+		Long: "Retrieve an item's bytes. The request is signed and recorded; every block is checked against what\nthe depositor signed; the file appears under its name only when it is whole and verified; then what\nyou recomputed is signed and recorded. Interrupted, the same command goes on.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			why, err := parsePurpose(purpose)
+			if err != nil {
+				return err
+			}
+			told, err := telling.telling()
+			if err != nil {
+				return err
+			}
+			d, err := a.desk(cmd.Context(), want{policy: true})
+			if err != nil {
+				return err
+			}
+			item, err := resolve(cmd.Context(), "item", args[0], itemsOf(d))
+			if err != nil {
+				return err
+			}
+			path, err := a.destination(cmd, d, item, out)
+			if err != nil {
+				return err
+			}
+			progress, end := a.progress()
+			r, err := d.Retrieve(cmd.Context(), desk.Retrieval{Path: path, Progress: progress,
+				Reading: desk.Reading{Item: item, Purpose: why, Telling: told}})
+			end()
+			if err != nil {
+				return err
+			}
+			g := gotten{Retrieved: r}
+			if !silent {
+				v, err := d.RecordVerification(cmd.Context(), r, desk.Telling{Details: map[custody.Field]string{custody.FieldTool: "custody"}})
+				if err != nil {
+					return fmt.Errorf("the file is whole at %s, but its verification is not recorded: %w", path, err)
+				}
+				g.Verification = &v
+			}
+			return a.print(g, func(w io.Writer) {
+				fmt.Fprintf(w, "retrieved and verified: %s\nsha256  %s\nsize    %d bytes\n", path, r.Computed.SHA256, r.Computed.Size)
+				if g.Verification != nil {
+					recorded(w, *g.Verification, "verification recorded")
+				}
+			})
+		}}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; must not exist (default: the recorded file name, here)")
+	cmd.Flags().StringVar(&purpose, "purpose", string(custody.PurposeExamination), purposeWords())
+	cmd.Flags().BoolVar(&silent, "no-record", false, "do not sign and record what was recomputed")
+	telling.register(cmd, custody.KindAccess)
+	return examples(cmd, "custody get ITEM -o exhibit-3.dd")
+}
+
+// destination is the file to write. A recorded name is somebody else's word: it
+// is only ever a name in the current directory.
+func (a *app) destination(cmd *cobra.Command, d *desk.Desk, item evidence.Digest, out string) (string, error) {
+	if out != "" {
+		if info, err := os.Stat(out); err == nil && info.IsDir() {
+			return "", usagef("--out %s is a directory", out)
+		}
+		return out, nil
+	}
+	it, err := d.Service.Item(cmd.Context(), item)
+	if err != nil {
+		return "", fmt.Errorf("couldn't get the item: %w", err)
+	}
+	fields, err := readFounding(it.ID, it.Document)
+	if err != nil {
+		return "", err
+	}
+	name := fields["fileName"]
+	if evidence.CheckFileName(name) != nil || filepath.Base(name) != name || name[0] == '.' || !filepath.IsLocal(name) {
+		name = item.String() + ".bin"
+	}
+	return name, nil
+}

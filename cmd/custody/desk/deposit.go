@@ -1,0 +1,234 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Depositing deposits one file.
+type Depositing struct {
+	Path     string
+	Case     evidence.Digest
+	Parent   *evidence.Digest // exhibit it was acquired from
+	Format   custody.ImageFormat
+	Role     custody.Role
+	Declared custody.Declared  // what the imager's log says
+	Fields   map[string]string // of the item document; exhibit, description, …
+	Name     string            // file name to record; "" takes Path's
+	Progress Progress
+	Telling  Telling
+}
+
+// Deposited is an artifact in the store's keeping.
+type Deposited struct {
+	Recorded
+	Item     evidence.Digest  `json:"item"`
+	Artifact custody.Artifact `json:"artifact"`
+	SHA1     string           `json:"sha1"`
+	MD5      string           `json:"md5"`
+}
+
+// inFlight is how many parts travel at once; each is held in memory.
+const inFlight = 3
+
+// Deposit sends a file in parts, measuring it as it is read, and then signs
+// artifact.deposited over what it measured. Interrupted, the same call takes it
+// up at the first part that the service does not hold.
+//
+// A declared SHA-256 is signed as it was declared: where the bytes differ, the
+// service refuses the deposit and records both.
+func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
+	file, err := os.Open(in.Path)
+	if err != nil {
+		return Deposited{}, fmt.Errorf("couldn't open the file: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return Deposited{}, fmt.Errorf("couldn't look at the file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return Deposited{}, fmt.Errorf("couldn't deposit %s: not a regular file", in.Path)
+	}
+	if info.Size() == 0 {
+		return Deposited{}, errors.New("couldn't deposit an empty file (rule artifact.empty)")
+	}
+	if err := in.complete(info.Name(), file); err != nil {
+		return Deposited{}, err
+	}
+	if in.Parent != nil { // fail before the bytes travel, not after
+		if _, _, err := d.parentStanding(ctx, in); err != nil {
+			return Deposited{}, err
+		}
+	}
+	memory := d.uploadMemory(in, info)
+	upload, err := memory.begin(ctx)
+	if err != nil {
+		return Deposited{}, err
+	}
+	m, err := d.sendParts(ctx, file, upload, in.Progress)
+	if err != nil {
+		return Deposited{}, fmt.Errorf("couldn't deposit: %w", interrupted(err))
+	}
+	if err := unchanged(file, info); err != nil {
+		return Deposited{}, errors.Join(err, d.Service.AbortUpload(ctx, upload.ID), memory.forget())
+	}
+	out, err := d.finish(ctx, in, upload.ID, m)
+	var no *Answer
+	if err == nil || errors.As(err, &no) && no.final() {
+		err = errors.Join(err, memory.forget())
+	}
+	return out, err
+}
+
+// complete fills in what follows from the file itself.
+func (in *Depositing) complete(name string, file *os.File) error {
+	if in.Name == "" {
+		in.Name = name
+	}
+	in.Name = evidence.NormalizeFileName(in.Name)
+	if err := evidence.CheckFileName(in.Name); err != nil {
+		return fmt.Errorf("couldn't record the file's name: %w", err)
+	}
+	if in.Format == "" {
+		head := make([]byte, 8)
+		n, err := file.ReadAt(head, 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("couldn't read the file: %w", err)
+		}
+		in.Format = custody.FormatRaw
+		if evidence.GuessFormat(head[:n]) == evidence.FormatEWFE01 {
+			in.Format = custody.FormatEWF
+		}
+	}
+	if in.Role == "" {
+		in.Role = custody.RoleMaster
+	}
+	details := map[custody.Field]string{custody.FieldFileName: in.Name}
+	for f, v := range in.Telling.Details {
+		details[f] = v
+	}
+	in.Telling.Details = details
+	return nil
+}
+
+// sendParts reads the file once, in order: every byte is measured, and those
+// the service does not hold yet are sent, a few parts at a time.
+func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progress Progress) (evidence.Measured, error) {
+	if u.PartSize <= 0 || u.PartSize%evidence.BlockSize != 0 && u.Parts > 1 || u.PartSize > 1<<30 {
+		return evidence.Measured{}, fmt.Errorf("couldn't use parts of %d bytes", u.PartSize)
+	}
+	held := map[int]bool{}
+	for _, n := range u.Received {
+		held[n] = true
+	}
+	hasher := evidence.NewHasher()
+	group, sending := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	done := newTally(u.Size, progress)
+	var failed error
+	for n := 1; n <= u.Parts && sending.Err() == nil; n++ {
+		off := int64(n-1) * u.PartSize
+		part := make([]byte, min(u.PartSize, u.Size-off))
+		if _, err := file.ReadAt(part, off); err != nil && !errors.Is(err, io.EOF) {
+			failed = fmt.Errorf("couldn't read the file at byte %d: %w", off, err)
+			break
+		}
+		if _, err := hasher.Part(part); err != nil {
+			failed = fmt.Errorf("couldn't measure the file: %w", err)
+			break
+		}
+		if held[n] {
+			done.add(len(part))
+			continue
+		}
+		group.Go(func() error {
+			if err := d.putPart(sending, u.ID, n, part); err != nil {
+				return fmt.Errorf("part %d: %w", n, err)
+			}
+			done.add(len(part))
+			return nil
+		})
+	}
+	if err := errors.Join(group.Wait(), failed, ctx.Err()); err != nil {
+		return evidence.Measured{}, err
+	}
+	return hasher.Measured(), nil
+}
+
+// unchanged refuses a file that was written to while it was being deposited.
+func unchanged(file *os.File, before os.FileInfo) error {
+	after, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("couldn't look at the file: %w", err)
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return errors.New("couldn't deposit: the file was changed while it was being read")
+	}
+	return nil
+}
+
+// finish signs the deposit and closes the session with it.
+func (d *Desk) finish(ctx context.Context, in Depositing, upload string, m evidence.Measured) (Deposited, error) {
+	fields := map[string]string{"fileName": in.Name}
+	for k, v := range in.Fields {
+		fields[k] = v
+	}
+	doc, id, err := d.found(custody.DocItem, fields)
+	if err != nil {
+		return Deposited{}, err
+	}
+	artifact := custody.Artifact{BlockRoot: m.BlockRoot, SHA256: m.SHA256, Size: m.Size}
+	if in.Declared.SHA256 != nil {
+		artifact.SHA256 = *in.Declared.SHA256
+	}
+	body := &custody.Deposited{Artifact: artifact, Case: in.Case, Declared: in.Declared,
+		Format: in.Format, Item: id, Parent: in.Parent, Role: in.Role}
+	r, err := d.perform(ctx, func() (act, error) {
+		a := act{body: body, telling: in.Telling, documents: [][]byte{doc}, upload: upload}
+		if in.Parent == nil {
+			a.verified, err = d.VerifyCase(ctx, in.Case)
+			return a, err
+		}
+		var leaf evidence.Digest
+		if a.verified, leaf, err = d.parentStanding(ctx, in); err != nil {
+			return act{}, err
+		}
+		a.basis = []evidence.Digest{leaf}
+		return a, nil
+	})
+	return Deposited{Recorded: r, Item: id, Artifact: artifact,
+		SHA1: fmt.Sprintf("%x", m.SHA1), MD5: fmt.Sprintf("%x", m.MD5)}, err
+}
+
+// parentStanding verifies the exhibit and finds what the deposit rests on:
+// custody of it, or a grant of it.
+func (d *Desk) parentStanding(ctx context.Context, in Depositing) (*Dossier, evidence.Digest, error) {
+	verified, err := d.VerifyItems(ctx, *in.Parent)
+	if err != nil {
+		return nil, evidence.Digest{}, err
+	}
+	it, err := verified.item(*in.Parent)
+	if err != nil {
+		return nil, evidence.Digest{}, err
+	}
+	if it.Case != in.Case {
+		return nil, evidence.Digest{}, fmt.Errorf("couldn't deposit: item %s belongs to case %s", in.Parent.Short(), it.Case.Short())
+	}
+	if it.Phase == custody.PhaseHeld && it.Holder == d.Identity() {
+		return verified, it.Custody, nil
+	}
+	leaf, grant := d.grant(verified, *in.Parent)
+	if grant == nil || in.Role == custody.RoleMaster {
+		return nil, leaf, fmt.Errorf("couldn't deposit what was made from item %s: %w", in.Parent.Short(), ErrNotHolder)
+	}
+	return verified, leaf, nil
+}

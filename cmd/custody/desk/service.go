@@ -1,0 +1,266 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Service is what a desk needs of the service. Every method may fail with
+// *Answer where the service said no; any other error means that it is unknown
+// what the service did. [Remote] is the one over HTTP.
+type Service interface {
+	Record
+	Directory
+	Matters
+	Uploads
+	Artifacts
+	Reports
+}
+
+// Record is the log and the events in it.
+type Record interface {
+	LogDocument(ctx context.Context) ([]byte, error)
+	Checkpoint(ctx context.Context) ([]byte, error)
+	Consistency(ctx context.Context, from, to uint64) ([]evidence.Digest, error)
+	Append(ctx context.Context, s Submission) (Receipt, error)
+	Event(ctx context.Context, id evidence.Digest) (Event, error)
+	// Chain finds where a chain stands; ok is false where no event has
+	// advanced it, or the caller may not know.
+	Chain(ctx context.Context, id evidence.Digest) (head Head, ok bool, err error)
+}
+
+// Directory is who is who.
+type Directory interface {
+	Published(ctx context.Context) (Published, error)
+	Organisation(ctx context.Context, id evidence.Digest) (Organisation, error)
+	PersonKey(ctx context.Context, id evidence.Digest) (PersonKey, error)
+	Invite(ctx context.Context, purpose string, organisation evidence.Digest) (Invitation, error)
+}
+
+// Matters is case material that the caller may see.
+type Matters interface {
+	Cases(ctx context.Context) ([]Case, error)
+	Case(ctx context.Context, id evidence.Digest) (Case, error)
+	Items(ctx context.Context, ofCase evidence.Digest) ([]Item, error)
+	Item(ctx context.Context, id evidence.Digest) (Item, error)
+	CaseDossier(ctx context.Context, id evidence.Digest) ([]byte, error)
+	ItemDossier(ctx context.Context, id evidence.Digest) ([]byte, error)
+}
+
+// Uploads is depositing, part by part.
+type Uploads interface {
+	BeginUpload(ctx context.Context, r UploadRequest) (Upload, error)
+	Upload(ctx context.Context, id string) (Upload, error)
+	PutPart(ctx context.Context, upload string, number int, content []byte) error
+	FinishUpload(ctx context.Context, upload string, s Submission) (deposited, received Receipt, err error)
+	AbortUpload(ctx context.Context, upload string) error
+}
+
+// Artifacts is reading bytes for one signed request of access.
+type Artifacts interface {
+	// Content reads from offset to the end; the reader fails, and never ends
+	// clean, where the transfer did.
+	Content(ctx context.Context, artifact, request evidence.Digest, offset int64) (io.ReadCloser, error)
+	// Blocks returns the concatenated leaf hashes of the 8 MiB blocks.
+	Blocks(ctx context.Context, artifact, request evidence.Digest) ([]byte, error)
+}
+
+// Reports is the custody report.
+type Reports interface {
+	IssueReport(ctx context.Context, ofCase evidence.Digest, items []evidence.Digest) (Report, error)
+	ReportFile(ctx context.Context, report evidence.Digest, name string) ([]byte, error)
+}
+
+// Submission is a signed event with everything it commits to.
+type Submission struct {
+	Envelope  []byte
+	Details   [][]byte
+	Documents [][]byte
+}
+
+// Receipt is the service's claim that an event is in the log. It counts only
+// once the desk has checked it.
+type Receipt struct {
+	EventID    evidence.Digest   `json:"eventId"`
+	Index      uint64            `json:"index"`
+	LeafHash   evidence.Digest   `json:"leafHash"`
+	Inclusion  []evidence.Digest `json:"inclusion"`
+	Checkpoint string            `json:"checkpoint"`
+}
+
+// Event is an event as the service shows it.
+type Event struct {
+	Receipt   Receipt
+	Envelope  []byte
+	PublicKey []byte // SPKI DER
+	Details   [][]byte
+	Documents [][]byte
+}
+
+// Head is where a chain stands.
+type Head struct {
+	Seq   uint64
+	Leaf  evidence.Digest
+	Index uint64
+}
+
+// Published is what the log and its organisations published: the raw material
+// of a trust policy, to be compared over another channel.
+type Published struct {
+	Log           []byte
+	Organisations [][]byte
+}
+
+// Organisation is an organisation and its keys.
+type Organisation struct {
+	ID        evidence.Digest
+	Document  []byte
+	FoundLeaf evidence.Digest
+	Keys      []PersonKey
+}
+
+// PersonKey is a key as the log has it. Leaves are zero where there is none.
+type PersonKey struct {
+	ID             evidence.Digest   `json:"id"`
+	Organisation   evidence.Digest   `json:"organisation"`
+	Person         evidence.Digest   `json:"person,omitzero"`
+	PersonDocument []byte            `json:"-"`
+	Standing       string            `json:"standing"`
+	Rights         []custody.Right   `json:"rights,omitempty"`
+	RequestedLeaf  evidence.Digest   `json:"requestedLeaf,omitzero"`
+	CertLeaf       evidence.Digest   `json:"certLeaf,omitzero"`
+	Names          map[string]string `json:"names,omitempty"`
+}
+
+// Invitation is a one-time token that permits one founding or one request.
+type Invitation struct {
+	Token   string    `json:"token"`
+	Purpose string    `json:"purpose"`
+	Expires time.Time `json:"expires"`
+}
+
+// Case as the service lists it.
+type Case struct {
+	ID       evidence.Digest
+	Document []byte
+	Agency   evidence.Digest
+	Items    int
+}
+
+// Item as the service lists it: for the eye, never for signing.
+type Item struct {
+	ID       evidence.Digest
+	Case     evidence.Digest
+	Parent   *evidence.Digest
+	Class    string
+	State    string
+	Document []byte
+	Holder   custody.Party  // in transit: the releaser
+	To       *custody.Party // in transit: the recipient
+	Artifact *custody.Artifact
+	Grants   []GrantSummary
+	Events   []EventLine // only where one item was asked for
+}
+
+// EventLine is a line of an item's chronology.
+type EventLine struct {
+	ID       evidence.Digest `json:"event"`
+	Index    uint64          `json:"index"`
+	Kind     string          `json:"kind"`
+	Signer   custody.Party   `json:"signer,omitzero"` // zero for the service
+	Appended time.Time       `json:"appended"`
+}
+
+// GrantSummary is a grant that concerns the caller.
+type GrantSummary struct {
+	ID      evidence.Digest `json:"grant"`
+	Leaf    evidence.Digest `json:"leafHash"`
+	Scope   string          `json:"scope"`
+	Expires *time.Time      `json:"expires,omitempty"`
+}
+
+// UploadRequest begins a deposit.
+type UploadRequest struct {
+	Case     evidence.Digest
+	Parent   *evidence.Digest
+	Size     int64
+	FileName string
+}
+
+// Upload is a deposit in progress.
+type Upload struct {
+	ID       string
+	Size     int64
+	PartSize int64
+	Parts    int
+	Received []int
+}
+
+// Report is an issued report.
+type Report struct {
+	ID      evidence.Digest
+	Receipt Receipt
+	Files   map[string]ReportFile
+}
+
+// ReportFile is one file of a report.
+type ReportFile struct {
+	SHA256 evidence.Digest
+	Size   int64
+}
+
+// Answer is a service's no.
+type Answer struct {
+	Status      int    // HTTP status
+	Code        string // stable code of the problem, e.g. "stale-chain"
+	Rule        string // e.g. "custody.not-holder"
+	Field       string
+	Detail      string
+	Existing    evidence.Digest // code "artifact-exists"
+	Recorded    evidence.Digest // code "digest-mismatch": the deposit.refused
+	Differences []Difference
+}
+
+// Difference is one value that was declared otherwise than received.
+type Difference struct {
+	Name     string `json:"name"`
+	Declared string `json:"declared"`
+	Received string `json:"received"`
+}
+
+func (a *Answer) Error() string {
+	s := a.Code
+	if a.Rule != "" {
+		s += ", rule " + a.Rule
+	}
+	if a.Field != "" {
+		s += " (" + a.Field + ")"
+	}
+	s = fmt.Sprintf("the service answered %d %s: %s", a.Status, s, a.Detail)
+	for _, d := range a.Differences {
+		s += fmt.Sprintf("; %s declared %s, received %s", d.Name, d.Declared, d.Received)
+	}
+	return s
+}
+
+// Codes of answers that the desk acts on.
+const (
+	CodeStale    = "stale-chain"
+	CodeMismatch = "digest-mismatch"
+)
+
+// final reports whether sending the same event again cannot help.
+func (a *Answer) final() bool {
+	switch a.Status {
+	case 400, 403, 413, 422:
+		return true
+	case 409:
+		return a.Code == CodeStale || a.Code == "artifact-exists"
+	}
+	return false
+}

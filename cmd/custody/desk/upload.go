@@ -1,0 +1,148 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// uploadMemory remembers on disk which session a file's deposit began, so that
+// the same command takes it up after an interruption. What it says is only a
+// hint: the file is measured anew in full, and the service says what it holds.
+type uploadMemory struct {
+	d       *Desk
+	path    string // "" remembers nothing
+	request UploadRequest
+}
+
+func (d *Desk) uploadMemory(in Depositing, info os.FileInfo) *uploadMemory {
+	m := &uploadMemory{d: d, request: UploadRequest{Case: in.Case, Parent: in.Parent, Size: info.Size(), FileName: in.Name}}
+	if d.State == "" {
+		return m
+	}
+	path, err := filepath.Abs(in.Path)
+	if err != nil {
+		path = in.Path
+	}
+	parent := ""
+	if in.Parent != nil {
+		parent = in.Parent.String()
+	}
+	// Another file, another time of change, another key or place: another session.
+	id := evidence.Sum(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", path, info.Size(), info.ModTime().UnixNano(),
+		in.Case, parent, d.Key.KeyID(), d.Server))
+	m.path = filepath.Join(d.State, id.String()+".json")
+	return m
+}
+
+type rememberedUpload struct {
+	Upload string `json:"upload"`
+	Server string `json:"server"`
+	File   string `json:"file"`
+}
+
+// begin takes up the remembered session if the service still has it, else
+// begins one.
+func (m *uploadMemory) begin(ctx context.Context) (Upload, error) {
+	if m.path != "" {
+		var r rememberedUpload
+		if b, err := os.ReadFile(m.path); err == nil && json.Unmarshal(b, &r) == nil {
+			u, err := m.d.Service.Upload(ctx, r.Upload)
+			var no *Answer
+			switch {
+			case err == nil && u.Size == m.request.Size:
+				return u, nil
+			case err != nil && !errors.As(err, &no):
+				return Upload{}, fmt.Errorf("couldn't ask about the deposit begun before: %w", err)
+			}
+		}
+	}
+	u, err := m.d.Service.BeginUpload(ctx, m.request)
+	if err != nil {
+		return Upload{}, fmt.Errorf("couldn't begin the deposit: %w", err)
+	}
+	if m.path == "" {
+		return u, nil
+	}
+	b, err := json.Marshal(rememberedUpload{Upload: u.ID, Server: m.d.Server, File: m.request.FileName})
+	if err != nil {
+		return Upload{}, fmt.Errorf("couldn't encode the deposit's session: %w", err)
+	}
+	if err := safefile.Dir(m.d.State); err != nil {
+		return Upload{}, err
+	}
+	if err := safefile.Replace(m.path, b); err != nil {
+		return Upload{}, fmt.Errorf("couldn't remember the deposit's session: %w", err)
+	}
+	return u, nil
+}
+
+func (m *uploadMemory) forget() error {
+	if m.path == "" {
+		return nil
+	}
+	if err := os.Remove(m.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("couldn't forget the deposit's session: %w", err)
+	}
+	return nil
+}
+
+// partTries is how often one part waits for its predecessors; other failures
+// are tried again by the connection.
+const partTries = 60
+
+// putPart sends one part until it is durable. A part may always be sent again:
+// the same bytes have no further effect.
+func (d *Desk) putPart(ctx context.Context, upload string, number int, content []byte) error {
+	for try := 1; ; try++ {
+		err := d.Service.PutPart(ctx, upload, number, content)
+		var no *Answer
+		if err == nil || !errors.As(err, &no) || no.Code != "part-out-of-window" || try == partTries {
+			return err
+		}
+		timer := time.NewTimer(time.Duration(min(try, 10)) * 50 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// interrupted marks a failure of long work that the same command can take up
+// again; a service's considered no is not one.
+func interrupted(err error) error {
+	var no *Answer
+	if err == nil || errors.As(err, &no) && no.Status < 500 && no.Status != 429 && no.Status != 408 {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrInterrupted, err)
+}
+
+// tally adds up what parallel senders have done.
+type tally struct {
+	mu          sync.Mutex
+	done, total int64
+	tell        Progress
+}
+
+func newTally(total int64, tell Progress) *tally { return &tally{total: total, tell: tell} }
+
+func (t *tally) add(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done += int64(n)
+	if t.tell != nil {
+		t.tell(t.done, t.total)
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/evidence-custody/custodyd/cmd/custody/desk"
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// shownItem is what item list and show print: what the service says, to find
+// one's way; nothing is signed on it.
+type shownItem struct {
+	ID       evidence.Digest     `json:"id"`
+	Case     evidence.Digest     `json:"case"`
+	Parent   *evidence.Digest    `json:"parent,omitempty"`
+	Class    string              `json:"class"`
+	State    string              `json:"state"`
+	Holder   custody.Party       `json:"holder"`
+	To       *custody.Party      `json:"to,omitempty"`
+	Fields   map[string]string   `json:"fields,omitempty"`
+	Artifact *custody.Artifact   `json:"artifact,omitempty"`
+	Grants   []desk.GrantSummary `json:"grants,omitempty"`
+	Events   []desk.EventLine    `json:"events,omitempty"`
+}
+
+func showItem(it desk.Item) (shownItem, error) {
+	fields, err := readFounding(it.ID, it.Document)
+	return shownItem{ID: it.ID, Case: it.Case, Parent: it.Parent, Class: it.Class, State: it.State, Holder: it.Holder, To: it.To,
+		Fields: fields, Artifact: it.Artifact, Grants: it.Grants, Events: it.Events}, err
+}
+
+func (s shownItem) name() string {
+	for _, f := range []string{"exhibit", "fileName", "description"} {
+		if s.Fields[f] != "" {
+			return printable(s.Fields[f])
+		}
+	}
+	return ""
+}
+
+func (a *app) itemList() *cobra.Command {
+	var ofCase string
+	cmd := &cobra.Command{Use: "list", Short: "List the items that you may see", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.desk(cmd.Context(), want{})
+			if err != nil {
+				return err
+			}
+			var id evidence.Digest
+			if ofCase != "" {
+				if id, err = resolve(cmd.Context(), "case", ofCase, casesOf(d)); err != nil {
+					return err
+				}
+			}
+			items, err := d.Service.Items(cmd.Context(), id)
+			if err != nil {
+				return fmt.Errorf("couldn't list items: %w", err)
+			}
+			shown := []shownItem{}
+			for _, it := range items {
+				s, err := showItem(it)
+				if err != nil {
+					return err
+				}
+				shown = append(shown, s)
+			}
+			return a.print(shown, func(w io.Writer) {
+				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+				fmt.Fprintln(tw, "ITEM\tCLASS\tSTATE\tHOLDER\tNAME")
+				for _, it := range shown {
+					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", it.ID, it.Class, it.State, short(it.Holder.Person), it.name())
+				}
+				tw.Flush()
+			})
+		}}
+	cmd.Flags().StringVar(&ofCase, "case", "", "only items of this case")
+	return examples(cmd, "custody item list --case CASE")
+}
+
+func (a *app) itemShow() *cobra.Command {
+	return examples(&cobra.Command{Use: "show ITEM", Short: "Show an item and its chronology", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.desk(cmd.Context(), want{})
+			if err != nil {
+				return err
+			}
+			id, err := resolve(cmd.Context(), "item", args[0], itemsOf(d))
+			if err != nil {
+				return err
+			}
+			it, err := d.Service.Item(cmd.Context(), id)
+			if err != nil {
+				return fmt.Errorf("couldn't get the item: %w", err)
+			}
+			s, err := showItem(it)
+			if err != nil {
+				return err
+			}
+			return a.print(s, func(w io.Writer) {
+				fmt.Fprintf(w, "item    %s\ncase    %s\nclass   %s\nstate   %s\nholder  %s\n", s.ID, s.Case, s.Class, s.State, partyWords(s.Holder))
+				if s.To != nil {
+					fmt.Fprintf(w, "to      %s\n", partyWords(*s.To))
+				}
+				if s.Artifact != nil {
+					fmt.Fprintf(w, "sha256  %s\nsize    %d bytes\n", s.Artifact.SHA256, s.Artifact.Size)
+				}
+				printFields(w, s.Fields)
+				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+				for _, e := range s.Events {
+					fmt.Fprintf(tw, "%d\t%s\t%s\t%s\n", e.Index, e.Appended.Local().Format("2006-01-02 15:04:05 -07:00"), e.Kind, partyWords(e.Signer))
+				}
+				tw.Flush()
+				fmt.Fprintln(w, "As the service tells it; `custody dossier get` and `custody verify` show what holds.")
+			})
+		}}, "custody item show ITEM")
+}
+
+func partyWords(p custody.Party) string {
+	if p.Org.IsZero() {
+		return "the service"
+	}
+	return short(p.Person) + " of " + short(p.Org)
+}
