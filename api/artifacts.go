@@ -61,6 +61,7 @@ type artifactAnswer struct {
 	id                   evidence.Digest
 	reader               registrar.ArtifactReader
 	rangeHeader, ifRange string
+	begin                func() // sends the header; nil once done
 	sent                 int64
 }
 
@@ -95,24 +96,24 @@ func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) 
 	if _, err := io.ReadFull(content, first); err != nil {
 		return fmt.Errorf("couldn't read an artifact: %w", noCleanEnd(err))
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Length", strconv.FormatInt(span.length, 10))
-	h.Set("Accept-Ranges", "bytes")
-	h.Set("ETag", etag)
-	h.Set("Repr-Digest", digestHeader(a.id))
-	status := http.StatusOK
-	switch {
-	case !partial:
-		h.Set("Content-Digest", digestHeader(a.id))
-	case hold == span.length:
-		h.Set("Content-Digest", digestHeader(sha256.Sum256(first)))
-	}
-	if partial {
-		status = http.StatusPartialContent
+	a.begin = func() {
+		h := w.Header()
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Content-Length", strconv.FormatInt(span.length, 10))
+		h.Set("Accept-Ranges", "bytes")
+		h.Set("ETag", etag)
+		h.Set("Repr-Digest", digestHeader(a.id))
+		if !partial {
+			h.Set("Content-Digest", digestHeader(a.id))
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		if hold == span.length {
+			h.Set("Content-Digest", digestHeader(sha256.Sum256(first)))
+		}
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", span.offset, span.offset+span.length-1, size))
+		w.WriteHeader(http.StatusPartialContent)
 	}
-	w.WriteHeader(status)
 	return a.stream(w, first, content, span.length)
 }
 
@@ -143,6 +144,10 @@ func (a *artifactAnswer) stream(w io.Writer, held []byte, content io.Reader, len
 }
 
 func (a *artifactAnswer) write(w io.Writer, p []byte) error {
+	if a.begin != nil {
+		a.begin()
+		a.begin = nil
+	}
 	n, err := w.Write(p)
 	a.sent += int64(n)
 	if err != nil {

@@ -59,8 +59,9 @@ func (e *edge) around(router *mux.Router) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		aborted := false
 		defer func() {
-			// What the handler left unread, net/http reads on; not for ever.
-			if x.body != nil && !x.body.ended {
+			// What the handler left unread, net/http reads on; not for ever, and
+			// not at all from a peer that has failed before.
+			if x.body != nil && !x.body.ended && x.body.err == nil {
 				_ = control.SetReadDeadline(time.Now().Add(leftOver))
 			}
 			e.logRequest(r, x, router, e.cfg.Clock().Sub(began), aborted)

@@ -87,6 +87,8 @@ func (h entry) checkAssertion(ctx context.Context, assertion string) (registrar.
 		return registrar.Assertion{}, fmt.Errorf("couldn't find the key of an assertion: %w", fault)
 	case errors.Is(err, jwt.ErrTokenExpired), errors.Is(err, jwt.ErrTokenUsedBeforeIssued), errors.Is(err, jwt.ErrTokenNotValidYet):
 		return registrar.Assertion{}, refuseAssertion("time", "expired or not valid yet; the service's time is "+h.clock().UTC().Format(time.RFC3339))
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return registrar.Assertion{}, refuseAssertion("claims", "iss, sub, aud, iat, exp and jti are all needed")
 	case errors.Is(err, jwt.ErrTokenInvalidAudience):
 		return registrar.Assertion{}, refuseAssertion("audience", "the assertion is for another log than "+h.logID.String())
 	case err != nil:
@@ -99,7 +101,7 @@ func (h entry) checkAssertion(ctx context.Context, assertion string) (registrar.
 func checkClaims(claims jwt.RegisteredClaims, key evidence.Digest) (registrar.Assertion, error) {
 	switch {
 	case claims.IssuedAt == nil:
-		return registrar.Assertion{}, refuseAssertion("time", "iat is missing")
+		return registrar.Assertion{}, refuseAssertion("claims", "iss, sub, aud, iat, exp and jti are all needed")
 	case claims.ExpiresAt.Sub(claims.IssuedAt.Time) > assertionLife:
 		return registrar.Assertion{}, refuseAssertion("time", "exp is more than five minutes after iat")
 	case len(claims.Audience) != 1:

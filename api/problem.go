@@ -85,6 +85,9 @@ func (e *edge) exit(w http.ResponseWriter, r *http.Request, err error) {
 	for name, value := range header {
 		h.Set(name, value)
 	}
+	if x.body != nil && x.body.err != nil {
+		h.Set("Connection", "close") // where the next request would begin isn't known
+	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(p.Status)
