@@ -162,7 +162,11 @@ func (f *fakeRegistrar) Trust(context.Context) (registrar.Trust, error) {
 }
 
 func (f *fakeRegistrar) Organisations(_ context.Context, c registrar.Caller, p registrar.Page) ([]registrar.Organisation, registrar.Next, error) {
-	return []registrar.Organisation{{PublishedOrganisation: someOrganisation}}, "more", f.note("Organisations", c, p)
+	next := registrar.Next("more")
+	if p.Cursor == next {
+		next = ""
+	}
+	return []registrar.Organisation{{PublishedOrganisation: someOrganisation}}, next, f.note("Organisations", c, p)
 }
 
 func (f *fakeRegistrar) Organisation(_ context.Context, c registrar.Caller, id evidence.Digest) (registrar.Organisation, error) {
