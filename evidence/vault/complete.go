@@ -37,8 +37,8 @@ func (s *Store) Complete(ctx context.Context, u Upload, parts []Part) (Object, e
 	if err != nil {
 		return Object{}, fmt.Errorf("couldn't complete %s: %w", u.Key, err)
 	}
-	if o.Mode != s.mode {
-		return Object{}, &UnsafeStoreError{"lock-kept", fmt.Sprintf("%s was to be under %s, the server says %q", u.Key, s.mode, o.Mode)}
+	if o.Mode != u.Mode {
+		return Object{}, &UnsafeStoreError{"lock-kept", fmt.Sprintf("%s was to be under %s, the server says %q", u.Key, u.Mode, o.Mode)}
 	}
 	// Retention was counted from Begin. A deposit that took days must not
 	// have lost them, nor stand unlocked.
@@ -90,7 +90,7 @@ func (s *Store) complete(ctx context.Context, u Upload, parts []Part, crc Checks
 			patience = acceptedPatience
 		case gaveUp(ctx):
 			return Object{}, err
-		case refused(err) && !errors.Is(err, ErrNotFound):
+		case errors.Is(err, ErrFull), refused(err) && !errors.Is(err, ErrNotFound):
 			return Object{}, err
 		}
 		o, lookErr := s.await(ctx, u, info.VersionID, crc, patience)

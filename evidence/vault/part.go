@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -43,10 +44,16 @@ type Upload struct {
 	ID       string `json:"id"`
 	Size     uint64 `json:"size"`     // of the whole object, bytes
 	PartSize uint64 `json:"partSize"` // of every part but the last, bytes
+	Mode     Mode   `json:"mode"`     // of the lock it was begun under
 }
 
 // Parts returns the number of parts the upload needs.
-func (u Upload) Parts() int { return int((u.Size + u.PartSize - 1) / u.PartSize) }
+func (u Upload) Parts() int {
+	if u.PartSize == 0 {
+		return 0
+	}
+	return int((u.Size + u.PartSize - 1) / u.PartSize)
+}
 
 // PartLen returns the bytes part n must have; n counts from 1. It is 0 for a
 // part the upload does not have.
@@ -145,6 +152,14 @@ func (s *Store) PutPart(ctx context.Context, u Upload, n int, data []byte) (Part
 	}
 	crc := ChecksumOf(data)
 	part, err := s.putPart(ctx, s.core, u, n, data, crc)
+	if err != nil && !refused(err) && !gaveUp(ctx) {
+		// A server that says no before it has read the part may hang up, and
+		// its answer is lost with the connection. Whether it still knows the
+		// upload tells that case from a mishap on the way.
+		if _, asked := s.core.ListObjectParts(ctx, s.bucket, u.Key, u.ID, 0, 1); errors.Is(classed(asked), ErrNotFound) {
+			err = asked
+		}
+	}
 	if err != nil {
 		return Part{}, fmt.Errorf("couldn't store part %d of %s: %w", n, u.Key, classed(err))
 	}

@@ -112,7 +112,7 @@ func (s *Store) begin(ctx context.Context, key string, size uint64, until time.T
 	if err != nil {
 		return Upload{}, fmt.Errorf("couldn't begin an object of %d bytes: %w", size, classed(err))
 	}
-	return Upload{Key: key, ID: id, Size: size, PartSize: partSize}, nil
+	return Upload{Key: key, ID: id, Size: size, PartSize: partSize, Mode: s.mode}, nil
 }
 
 // Abort gives the upload up and frees its parts. An upload that is gone

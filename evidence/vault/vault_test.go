@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -48,6 +49,23 @@ func TestUploadDividesExactly(t *testing.T) {
 		if sum != size || u.PartLen(0) != 0 || u.PartLen(u.Parts()+1) != 0 {
 			t.Errorf("%d bytes are divided into %d", size, sum)
 		}
+	}
+}
+
+func TestUploadSurvivesKeeping(t *testing.T) {
+	u := Upload{Key: "evidence/0a", ID: "x", Size: 17 << 20, PartSize: 16 << 20, Mode: Compliance}
+	p := Part{Number: 2, Size: 1 << 20, ETag: "e", CRC: ChecksumOf([]byte("evidence"))}
+	kept, err := json.Marshal([]any{u, p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u2 Upload
+	var p2 Part
+	if err := json.Unmarshal(kept, &[]any{&u2, &p2}); err != nil || u2 != u || p2 != p {
+		t.Errorf("%s came back as %+v, %+v, %v", kept, u2, p2, err)
+	}
+	if (Upload{}).Parts() != 0 || (Upload{}).PartLen(1) != 0 {
+		t.Error("no upload has parts")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 	"github.com/evidence-custody/custodyd/evidence/vault/vaulttest"
 )
@@ -293,10 +294,16 @@ func TestFullDisk(t *testing.T) {
 func BenchmarkDeposit(b *testing.B) {
 	store := open(b, config(newPlace(b).start(b)))
 	data := vaulttest.Bytes(7, 256*mib)
-	b.Run("vault into locals3", func(b *testing.B) {
+	b.Run("one part after the other", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		for b.Loop() {
 			vaulttest.Deposit(b, store, data)
+		}
+	})
+	b.Run("three parts at a time, hashed meanwhile", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			hashedDeposit(b, store, data)
 		}
 	})
 	b.Run("write and fsync of the same", func(b *testing.B) {
@@ -313,4 +320,36 @@ func BenchmarkDeposit(b *testing.B) {
 			}
 		}
 	})
+}
+
+// hashedDeposit is a deposit as the service makes it: the parts are hashed in
+// order while others are on their way into the store.
+func hashedDeposit(b *testing.B, store *vault.Store, data []byte) {
+	u, err := store.Begin(b.Context(), uint64(len(data)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	parts, errs := make([]vault.Part, u.Parts()), make([]error, u.Parts())
+	room := make(chan struct{}, 3)
+	h := evidence.NewHasher()
+	for n := 1; n <= u.Parts(); n++ {
+		off := uint64(n-1) * u.PartSize
+		part := data[off : off+u.PartLen(n)]
+		room <- struct{}{}
+		wg.Go(func() {
+			parts[n-1], errs[n-1] = store.PutPart(b.Context(), u, n, part)
+			<-room
+		})
+		if _, err := h.Part(part); err != nil {
+			b.Fatal(err)
+		}
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := store.Complete(b.Context(), u, parts); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -101,19 +101,33 @@ func (a *attributes) syncSidecar() error {
 // to the objects directory, the working directory of this process.
 func (a *attributes) settle(path string) error {
 	for dir := path; ; dir = filepath.Dir(dir) {
-		d, err := os.Open(dir)
-		if err != nil {
-			return fmt.Errorf("couldn't sync a directory: %w", err)
-		}
-		err = d.Sync()
-		d.Close()
-		if err != nil {
-			return fmt.Errorf("couldn't sync a directory: %w", err)
+		if err := syncName(dir); err != nil {
+			return err
 		}
 		if dir == "." || dir == "/" {
 			return a.syncSidecar()
 		}
 	}
+}
+
+// settleIn is settle for a new name in a directory that is durable already.
+func (a *attributes) settleIn(dir string) error {
+	if err := syncName(dir); err != nil {
+		return err
+	}
+	return a.syncSidecar()
+}
+
+func syncName(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("couldn't sync a directory: %w", err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("couldn't sync a directory: %w", err)
+	}
+	return nil
 }
 
 // assembly puts the parts of one object together.

@@ -93,7 +93,7 @@ func (g *guard) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Upl
 	if err != nil {
 		return nil, answer(err)
 	}
-	return out, answer(g.attrs.settle(dir))
+	return out, answer(g.attrs.settleIn(dir))
 }
 
 // CompleteMultipartUpload makes one caller at a time complete an upload. Who

@@ -109,8 +109,16 @@ func TestStopIsClean(t *testing.T) {
 	s := p.start(t)
 	c := config(s)
 	o := vaulttest.Deposit(t, open(t, c), []byte("evidence"))
+	if err := syscall.Kill(s.PID(), syscall.SIGTERM); err != nil { // as an init system would
+		t.Fatal(err)
+	}
+	vaulttest.CheckBytes(t, open(t, c), o, []byte("evidence"))
+	begun := time.Now()
 	if err := s.Stop(context.Background()); err != nil {
 		t.Error(err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("it took %s, as if it had to be killed", took)
 	}
 	select {
 	case <-s.Done():

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -38,8 +39,11 @@ const lockPatience = 15 * time.Second
 
 // Child is the child's whole program: it reads its settings from stdin, serves
 // until ctx ends or stdin does, which is when the parent stops it or dies. It
-// can be called once in a process, changes the working directory and the umask.
+// can be called once in a process, changes the working directory and the umask,
+// and ignores the polite signals: a terminal or an init system sends them to
+// the parent too, which still needs the server for what it is finishing.
 func Child(ctx context.Context, stdin io.Reader) error {
+	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	in := json.NewDecoder(io.LimitReader(stdin, 64<<10))
 	in.DisallowUnknownFields()
 	var c config
