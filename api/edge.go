@@ -51,19 +51,24 @@ func (e *edge) around(router *mux.Router) http.Handler {
 		_ = control.SetReadDeadline(time.Time{})
 		_ = control.SetWriteDeadline(time.Time{})
 		x.answer = &pacedWriter{ResponseWriter: w, pace: pace{limits: e.cfg.Limits, arm: control.SetWriteDeadline}}
+		secure(x.answer.Header(), x.trace)
+		// A copy: net/http looks at its own request's body afterwards, and must
+		// know it again to leave one that awaits "100 Continue" unread.
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		if r.Body != nil && r.Body != http.NoBody {
 			x.body = &pacedBody{body: r.Body, pace: pace{limits: e.cfg.Limits, arm: control.SetReadDeadline}}
 			r.Body = x.body
 		}
-		secure(x.answer.Header(), x.trace)
-		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		aborted := false
 		defer func() {
 			// What the handler left unread, net/http reads on; not for ever, and
 			// not at all from a peer that has failed before.
+			patience := min(leftOver, e.cfg.Limits.Idle)
 			if x.body != nil && !x.body.ended && x.body.err == nil {
-				_ = control.SetReadDeadline(time.Now().Add(leftOver))
+				_ = control.SetReadDeadline(time.Now().Add(patience))
 			}
+			// The last bytes of the answer are still to be flushed, after that.
+			_ = control.SetWriteDeadline(time.Now().Add(patience + e.cfg.Limits.Idle))
 			e.logRequest(r, x, router, e.cfg.Clock().Sub(began), aborted)
 			if aborted {
 				panic(http.ErrAbortHandler) // net/http cuts the connection without another log line
