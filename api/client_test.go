@@ -325,7 +325,7 @@ func TestClientDownloads(t *testing.T) {
 	_, _ = rand.NewChaCha8([32]byte{3}).Read(content)
 	f := newFake()
 	c := clientOf(t, f, nil)
-	f.artifact = &fakeArtifact{f: f, content: content, failAt: 2 << 20}
+	f.artifact = &fakeArtifact{content: content, failAt: 2 << 20}
 	d, err := c.Artifact(t.Context(), someID, otherID, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +335,7 @@ func TestClientDownloads(t *testing.T) {
 	if err == nil {
 		t.Fatalf("the download ended clean after %d bytes", len(got))
 	}
-	f.artifact = &fakeArtifact{f: f, content: content}
+	f.artifact = &fakeArtifact{content: content}
 	d, err = c.Artifact(t.Context(), someID, otherID, int64(len(got)))
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func TestRanges(t *testing.T) {
 	h := newTestHandler(t, f, Limits{})
 	for _, test := range tests {
 		t.Run(test.rng+" "+test.ifRange, func(t *testing.T) {
-			f.ended = nil
+			f.artifact = &fakeArtifact{content: []byte(whole)}
 			r := httptest.NewRequest("GET", artifactPath(), nil)
 			r.Header.Set("Authorization", "Bearer "+goodToken)
 			if test.rng != "" {
@@ -74,8 +74,8 @@ func TestRanges(t *testing.T) {
 			}
 			if test.status == 416 {
 				wantProblem(t, w, "range-not-satisfiable")
-				if !slices.Equal(f.ended, []string{"broken 0"}) {
-					t.Errorf("ended %q", f.ended)
+				if !slices.Equal(f.artifact.closings(), []string{"broken 0"}) {
+					t.Errorf("ended %q", f.artifact.closings())
 				}
 				return
 			}
@@ -95,8 +95,8 @@ func TestRanges(t *testing.T) {
 			if w.Header().Get("ETag") != etag || w.Header().Get("Accept-Ranges") != "bytes" {
 				t.Errorf("headers %v", w.Header())
 			}
-			if !slices.Equal(f.ended, []string{fmt.Sprintf("clean %d", len(test.body))}) {
-				t.Errorf("ended %q", f.ended)
+			if !slices.Equal(f.artifact.closings(), []string{fmt.Sprintf("clean %d", len(test.body))}) {
+				t.Errorf("ended %q", f.artifact.closings())
 			}
 		})
 	}
@@ -131,7 +131,7 @@ func TestFailingDownloadNeverEndsClean(t *testing.T) {
 		b, err := io.ReadAll(res.Body)
 		return res.StatusCode, b, err
 	}
-	f.artifact = &fakeArtifact{f: f, content: content}
+	f.artifact = &fakeArtifact{content: content}
 	if status, b, err := get(t, ""); status != 200 || err != nil || !bytes.Equal(b, content) {
 		t.Fatalf("a good one: %d, %d bytes, %v", status, len(b), err)
 	}
@@ -152,8 +152,7 @@ func TestFailingDownloadNeverEndsClean(t *testing.T) {
 		{name: "in a long range", rng: "bytes=0-9000000", failAt: 8999999, status: 206},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f.artifact = &fakeArtifact{f: f, content: content, failAt: test.failAt, failEnd: test.failEnd}
-			f.ended = nil
+			f.artifact = &fakeArtifact{content: content, failAt: test.failAt, failEnd: test.failEnd}
 			status, b, err := get(t, test.rng)
 			if status != test.status && status != 0 {
 				t.Fatalf("status %d, want %d", status, test.status)
@@ -168,10 +167,8 @@ func TestFailingDownloadNeverEndsClean(t *testing.T) {
 			} else if !bytes.Contains(b, []byte(`"internal"`)) {
 				t.Fatalf("no problem: %.100s", b)
 			}
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			if len(f.ended) != 1 || f.ended[0][:6] != "broken" {
-				t.Errorf("the use case heard %q", f.ended)
+			if ended := f.artifact.closings(); len(ended) != 1 || ended[0][:6] != "broken" {
+				t.Errorf("the use case heard %q", ended)
 			}
 		})
 	}

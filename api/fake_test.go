@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,7 +37,6 @@ type fakeRegistrar struct {
 	parts    map[int][]byte
 	partSize int64
 	partErr  func(n int) error
-	ended    []string // how artifact readers were closed
 }
 
 var _ registrar.UseCases = (*fakeRegistrar)(nil)
@@ -56,7 +56,7 @@ func newFake() *fakeRegistrar {
 		goodToken:   {Key: someID, Org: otherID, Person: someID, Standing: registrar.StandingCertified, Rights: []registrar.Right{registrar.RightHold}},
 		inviteToken: {Invitation: &registrar.Invitation{ID: someID, Purpose: registrar.InviteOrganisation}},
 	}
-	f.artifact = &fakeArtifact{f: f, content: []byte("0123456789")}
+	f.artifact = &fakeArtifact{content: []byte("0123456789")}
 	f.file = fileOf("dossier.zip", "application/zip", []byte("PK not really"))
 	return f
 }
@@ -283,10 +283,18 @@ func (f *fakeRegistrar) Ready(context.Context) error { return f.note("Ready", re
 // fakeArtifact serves content and fails where told: failAt is the offset of
 // the first byte that cannot be read, counted in the artifact.
 type fakeArtifact struct {
-	f       *fakeRegistrar
 	content []byte
 	failAt  int64 // 0: never
 	failEnd error // instead of io.EOF
+
+	mu    sync.Mutex
+	ended []string // how it was closed
+}
+
+func (a *fakeArtifact) closings() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.ended)
 }
 
 func (a *fakeArtifact) Size() int64 { return int64(len(a.content)) }
@@ -306,13 +314,13 @@ type failing struct{ err error }
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 func (a *fakeArtifact) Close(_ context.Context, sent int64, cause error) error {
-	a.f.mu.Lock()
-	defer a.f.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	outcome := "clean"
 	if cause != nil {
 		outcome = "broken"
 	}
-	a.f.ended = append(a.f.ended, fmt.Sprintf("%s %d", outcome, sent))
+	a.ended = append(a.ended, fmt.Sprintf("%s %d", outcome, sent))
 	return nil
 }
 

@@ -118,7 +118,7 @@ func TestShortPart(t *testing.T) {
 // A reader that takes nothing is cut, and the use case hears of it.
 func TestReaderThatTakesNothing(t *testing.T) {
 	f := newFake()
-	f.artifact = &fakeArtifact{f: f, content: make([]byte, 64<<20)}
+	f.artifact = &fakeArtifact{content: make([]byte, 64<<20)}
 	addr := serveRaw(t, f, Limits{Idle: 200 * time.Millisecond})
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -127,9 +127,7 @@ func TestReaderThatTakesNothing(t *testing.T) {
 	defer conn.Close()
 	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", artifactPath(), goodToken)
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		f.mu.Lock()
-		ended := append([]string(nil), f.ended...)
-		f.mu.Unlock()
+		ended := f.artifact.closings()
 		if len(ended) == 1 && strings.HasPrefix(ended[0], "broken ") {
 			return
 		}
