@@ -106,7 +106,7 @@ func (a *app) outboxCommand() *cobra.Command {
 			}
 			return a.listOutbox(home.Outbox)
 		}}
-	cmd.AddCommand(a.outboxSend())
+	cmd.AddCommand(a.outboxSend(), a.outboxDiscard())
 	return examples(cmd, "custody outbox", "custody outbox send")
 }
 
@@ -143,7 +143,7 @@ func (a *app) printOutbox(lines []outboxLine) error {
 		tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(tw, "SIGNED\tEVENT\tKIND\tSTATE\tREASON")
 		for _, l := range lines {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", l.Created.Local().Format("2006-01-02 15:04:05"), short(l.EventID), l.Kind, l.State, printable(l.Reason))
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", l.Created.Local().Format("2006-01-02 15:04:05"), l.EventID, l.Kind, l.State, printable(l.Reason))
 		}
 		tw.Flush()
 	})
@@ -172,4 +172,23 @@ func (a *app) outboxSend() *cobra.Command {
 			}
 			return errors.Join(a.printOutbox(lines), err)
 		}}, "custody outbox send")
+}
+
+func (a *app) outboxDiscard() *cobra.Command {
+	return examples(&cobra.Command{Use: "discard EVENT", Short: "Give up an event that waits; it stays on file as refused", Args: cobra.ExactArgs(1),
+		Long: "Give up an event that waits, for example because its key was revoked. If the service did record it\nand only its answer was lost, it stays recorded: discarding takes nothing back.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			id, err := parseID("EVENT", args[0])
+			if err != nil {
+				return err
+			}
+			home, err := a.openHome()
+			if err != nil {
+				return err
+			}
+			if err := home.Outbox.Refuse(id, "given up by its signer", a.clock().UTC()); err != nil {
+				return err
+			}
+			return a.listOutbox(home.Outbox)
+		}}, "custody outbox discard EVENT")
 }

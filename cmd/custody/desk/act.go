@@ -244,7 +244,32 @@ func (d *Desk) send(ctx context.Context, e keyring.Entry) (Recorded, error) {
 	if err != nil {
 		return Recorded{}, fmt.Errorf("couldn't encode receipt: %w", err)
 	}
+	// What the event says of the key is remembered before it leaves the
+	// outbox: a crash in between only sends it once more.
+	if err := d.learn(env, r); err != nil {
+		return r, err
+	}
 	return r, d.Outbox.Done(e.EventID, kept)
+}
+
+// learn remembers what a recorded event says of the desk's own key, also where
+// it was sent again long after it was signed.
+func (d *Desk) learn(env seal.Envelope, r Recorded) error {
+	s, err := custody.Decode(env.Payload)
+	if err != nil {
+		return err
+	}
+	switch b := s.Predicate.Body.(type) {
+	case *custody.Founded:
+		return d.remember(func(m *keyring.Meta) {
+			m.Root, m.Organisation, m.Cert, m.Log, m.Server = true, b.Org, r.Leaf, d.log.id, d.Server
+		})
+	case *custody.KeyRequested:
+		return d.remember(func(m *keyring.Meta) {
+			m.Organisation, m.Person, m.Request, m.Log, m.Server = b.Org, b.Person, r.Leaf, d.log.id, d.Server
+		})
+	}
+	return nil
 }
 
 // Resent is what became of one event of the outbox.

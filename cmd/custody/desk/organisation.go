@@ -51,12 +51,6 @@ func (d *Desk) FoundOrganisation(ctx context.Context, in Founding) (Founded, err
 	r, err := d.perform(ctx, func() (act, error) {
 		return act{body: &custody.Founded{Org: id}, telling: in.Telling, documents: [][]byte{b}}, nil
 	})
-	if err != nil {
-		return Founded{}, err
-	}
-	err = d.remember(func(m *keyring.Meta) {
-		m.Root, m.Organisation, m.Cert, m.Log, m.Server = true, id, r.Leaf, d.log.id, d.Server
-	})
 	return Founded{Recorded: r, Organisation: id, Document: b}, err
 }
 
@@ -90,12 +84,6 @@ func (d *Desk) RequestKey(ctx context.Context, in KeyRequest) (Requested, error)
 		return act{body: &custody.KeyRequested{Key: key, Org: in.Organisation, Person: id},
 			telling: in.Telling, documents: [][]byte{person}}, nil
 	})
-	if err != nil {
-		return Requested{}, err
-	}
-	err = d.remember(func(m *keyring.Meta) {
-		m.Organisation, m.Person, m.Request, m.Log, m.Server = in.Organisation, id, r.Leaf, d.log.id, d.Server
-	})
 	return Requested{Recorded: r, Key: key, Person: id, PersonDocument: person}, err
 }
 
@@ -124,8 +112,9 @@ type Certification struct {
 }
 
 // CertifyKey certifies another person's key, with a root key or one that has
-// the right certify. The request is not believed: the event itself is fetched
-// and its signature by the key in question checked.
+// the right certify. That the key itself asked is what the log's rules hold the
+// request to; whom it names is read from the person document, which must hash
+// to the person's id. That the key is that person's, the signer has compared.
 func (d *Desk) CertifyKey(ctx context.Context, in Certification) (Recorded, error) {
 	rights := slices.Clone(in.Rights)
 	slices.Sort(rights)
@@ -137,16 +126,14 @@ func (d *Desk) CertifyKey(ctx context.Context, in Certification) (Recorded, erro
 		if k.Organisation != d.Key.Organisation {
 			return act{}, fmt.Errorf("couldn't certify: key %s was requested for organisation %s", in.Key.Short(), k.Organisation.Short())
 		}
-		if k.PersonDocument != nil {
-			if evidence.Sum(k.PersonDocument) != k.Person {
-				return act{}, fmt.Errorf("couldn't certify: the person document shown is not the one the key was requested for: %w", ErrEvidence)
-			}
-			doc, err := custody.ParseFounding(k.PersonDocument)
-			if err != nil {
-				return act{}, fmt.Errorf("couldn't read person document: %w", err)
-			}
-			k.Names = doc.Fields
+		if evidence.Sum(k.PersonDocument) != k.Person {
+			return act{}, fmt.Errorf("couldn't certify: the person document shown is not the one the key was requested for: %w", ErrEvidence)
 		}
+		doc, err := custody.ParseFounding(k.PersonDocument)
+		if err != nil {
+			return act{}, fmt.Errorf("couldn't read person document: %w", err)
+		}
+		k.Names = doc.Fields
 		if in.Confirm != nil {
 			if err := in.Confirm(k); err != nil {
 				return act{}, err

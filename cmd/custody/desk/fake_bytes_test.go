@@ -1,0 +1,99 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/seal"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+var partsMu sync.Mutex
+
+func (f *fakeService) PutPart(_ context.Context, id string, n int, content []byte) error {
+	partsMu.Lock()
+	defer partsMu.Unlock()
+	if f.part != nil {
+		if err := f.part(n); err != nil {
+			return err
+		}
+	}
+	f.uploads[id].parts[n] = bytes.Clone(content)
+	f.parts = append(f.parts, n)
+	return nil
+}
+
+func (f *fakeService) FinishUpload(ctx context.Context, id string, s Submission) (Receipt, Receipt, error) {
+	u := f.uploads[id]
+	var all []byte
+	for n := 1; n <= u.Parts; n++ {
+		if u.parts[n] == nil {
+			return Receipt{}, Receipt{}, &Answer{Status: 409, Code: "upload-incomplete"}
+		}
+		all = append(all, u.parts[n]...)
+	}
+	m, _, err := evidence.Measure(bytes.NewReader(all))
+	if err != nil {
+		return Receipt{}, Receipt{}, err
+	}
+	env, err := seal.ParseEnvelope(s.Envelope)
+	if err != nil {
+		return Receipt{}, Receipt{}, err
+	}
+	st, err := custody.Decode(env.Payload)
+	if err != nil {
+		return Receipt{}, Receipt{}, err
+	}
+	b := st.Predicate.Body.(*custody.Deposited)
+	got := custody.Artifact{BlockRoot: m.BlockRoot, SHA256: m.SHA256, Size: m.Size}
+	if got != b.Artifact || b.Declared.MD5 != "" && b.Declared.MD5 != fmt.Sprintf("%x", m.MD5) {
+		return Receipt{}, Receipt{}, &Answer{Status: 422, Code: CodeMismatch,
+			Differences: []Difference{{Name: "sha256", Declared: b.Artifact.SHA256.String(), Received: m.SHA256.String()}}}
+	}
+	r, err := f.Append(ctx, s)
+	if err != nil {
+		return Receipt{}, Receipt{}, err
+	}
+	f.stored[m.SHA256] = all
+	f.story.Act(f.story.Service, &custody.Received{Artifact: got, Encoding: custody.EncodingPlain, Item: b.Item,
+		MD5: fmt.Sprintf("%x", m.MD5), SHA1: fmt.Sprintf("%x", m.SHA1),
+		Retention: custody.Retention{Mode: custody.RetentionCompliance, Until: custody.NewTime(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))}}, r.LeafHash)
+	return r, f.receiptAt(len(f.story.Entries) - 1), nil
+}
+
+func (f *fakeService) AbortUpload(_ context.Context, id string) error {
+	delete(f.uploads, id)
+	return nil
+}
+
+func (f *fakeService) Content(_ context.Context, artifact, _ evidence.Digest, offset int64) (io.ReadCloser, error) {
+	f.offsets = append(f.offsets, offset)
+	var r io.Reader = bytes.NewReader(f.stored[artifact][offset:])
+	if f.content != nil {
+		r = f.content(r)
+	}
+	return io.NopCloser(r), nil
+}
+
+func (f *fakeService) Blocks(_ context.Context, artifact, _ evidence.Digest) ([]byte, error) {
+	_, leaves, err := evidence.Measure(bytes.NewReader(f.stored[artifact]))
+	return evidence.JoinLeaves(leaves), err
+}
+
+func (f *fakeService) IssueReport(_ context.Context, ofCase evidence.Digest, items []evidence.Digest) (Report, error) {
+	files := custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}
+	f.story.Act(f.story.Service, &custody.ReportIssued{Case: ofCase, Files: files, Items: custody.SortedIDs(items...), Over: f.story.Seen(),
+		For: custody.Party{Org: evidence.Sum([]byte("o")), Person: evidence.Sum([]byte("p"))}})
+	r := f.receiptAt(len(f.story.Entries) - 1)
+	return Report{ID: r.EventID, Receipt: r, Files: map[string]ReportFile{
+		"report.json": {SHA256: files.JSON, Size: 4}, "report.pdf": {SHA256: files.PDF, Size: 3}}}, nil
+}
+
+func (f *fakeService) ReportFile(_ context.Context, _ evidence.Digest, name string) ([]byte, error) {
+	return map[string][]byte{"report.json": []byte("json"), "report.pdf": []byte("pdf")}[name], nil
+}
