@@ -342,3 +342,24 @@ func TestInvitationOpensOneRoute(t *testing.T) {
 		}
 	}
 }
+
+// The document names exactly the codes of the table.
+func TestDocumentListsEveryCode(t *testing.T) {
+	doc, err := wire.Description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, ok := strings.Cut(doc.Components.Schemas["Problem"].Value.Properties["code"].Value.Description, "One of: ")
+	if !ok {
+		t.Fatal("the document lists no codes")
+	}
+	named := strings.Split(strings.TrimSuffix(list, "."), ", ")
+	for _, code := range named {
+		if _, ok := classes[code]; !ok {
+			t.Errorf("the document names %s, the table doesn't", code)
+		}
+	}
+	if len(named) != len(classes) {
+		t.Errorf("the document names %d codes, the table %d", len(named), len(classes))
+	}
+}

@@ -65,7 +65,7 @@ func (c *Client) Trust(ctx context.Context) (wire.Trust, error) {
 // Submission is a signed event and everything it commits to. Keep it until the
 // receipt is there: the same bytes may be sent again.
 type Submission struct {
-	Envelope  []byte   // the envelope's JSON, sent as it is
+	Envelope  []byte   // the envelope's canonical JSON
 	Details   [][]byte // exact bytes of each detail
 	Documents [][]byte // exact bytes of each founding document introduced
 }
