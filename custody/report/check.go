@@ -52,14 +52,15 @@ func (c *checker) cover() {
 	c.must(d.Number != "", "number-missing", "number")
 	c.must(!d.GeneratedAt.IsZero(), "time-missing", "generatedAt")
 	c.must(d.Zone.OffsetMinutes > -24*60 && d.Zone.OffsetMinutes < 24*60, "zone", "zone.offsetMinutes")
-	c.must(d.Log.Origin != "", "origin-missing", "log.origin")
+	// A bad dossier may have no log that could be read.
+	c.must(d.Log.Origin != "" || d.Result.Verdict == Bad, "origin-missing", "log.origin")
 	c.organisation(d.Case.Agency, "case.agency")
 	c.person(d.Case.Officer, "case.officer")
 	c.party(d.For, "for")
 	for _, t := range []struct {
 		name string
 		text Text
-	}{{"reference", d.Case.Reference}, {"title", d.Case.Title}, {"fir", d.Case.FIR}, {"court", d.Case.Court}, {"sections", d.Case.Sections}} {
+	}{{"reference", d.Case.Reference}, {"title", d.Case.Title}, {"fir", d.Case.FIR}, {"court", d.Case.Court}, {"sections", d.Case.Sections}, {"officerNamed", d.Case.OfficerNamed}} {
 		c.text(t.text, "case.%s", t.name)
 	}
 	for i, p := range d.Scope.Completeness {

@@ -65,6 +65,9 @@ type Case struct {
 	Agency int `json:"agency,omitempty"`
 	// Officer is the investigating officer, as a person of this report.
 	Officer int `json:"officer,omitempty"`
+	// OfficerNamed is the investigating officer as the case document names
+	// them, which ties the name to no key.
+	OfficerNamed Text `json:"officerNamed,omitzero"`
 }
 
 // Verdict is the verifier's one word on the record, in its own spelling.

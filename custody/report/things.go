@@ -174,7 +174,9 @@ type Act struct {
 	Kind  string `json:"kind"`
 	// Words are the kind in plain words.
 	Words string `json:"words"`
-	Items []int  `json:"items"`
+	// Chains are the places that the act takes on its chains.
+	Chains []Place `json:"chains"`
+	Items  []int   `json:"items"`
 	// Claimed is the time of the act and Signed that of signing, both as the
 	// signer claims them.
 	Claimed Span    `json:"claimed,omitzero"`
@@ -207,6 +209,14 @@ type Act struct {
 	Contested bool `json:"contested,omitempty"`
 	// CorrectedBy are the acts that correct it.
 	CorrectedBy []int `json:"correctedBy"`
+}
+
+// Place is an act's place on one chain that it advances.
+type Place struct {
+	// Type is what the chain is about: case, item, key and so on.
+	Type  string          `json:"type"`
+	Chain evidence.Digest `json:"chain"`
+	Seq   uint64          `json:"seq"`
 }
 
 // The signer classes.

@@ -32,7 +32,14 @@ func (d Document) wholeSentence() string {
 	if d.Policy.Quorum == 0 {
 		s += ", which no witness was asked to confirm"
 	}
-	return s + "; " + d.bytesWords() + "; " + d.gapWords() + "."
+	s += "; " + d.bytesWords()
+	if d.Result.Hashes == Fail {
+		s += "; at least one measurement of a stored object differs from its recorded digest"
+	}
+	if d.Result.Seals == Fail {
+		s += "; seals differ or were broken at a hand-over"
+	}
+	return s + "; " + d.gapWords() + "."
 }
 
 func (d Document) bytesWords() string {

@@ -259,6 +259,7 @@ func (r *reader) checkQuorum() {
 	if r.policy == nil {
 		return
 	}
+	r.out.Quorum = *r.policy.Quorum
 	if *r.policy.Quorum == 0 {
 		r.find(Unwitnessed, Finding{}, "the policy asks for no witness: that others were shown the same log is not checked")
 		return
@@ -272,7 +273,13 @@ func (r *reader) checkQuorum() {
 		}
 		witnesses = append(witnesses, v)
 	}
-	if n := tlog.CountWitnesses(r.d.Checkpoint, witnesses); n < *r.policy.Quorum {
+	for i, w := range witnesses {
+		// The count is of different keys: a witness listed twice counts once.
+		if tlog.CountWitnesses(r.d.Checkpoint, witnesses[:i+1]) > tlog.CountWitnesses(r.d.Checkpoint, witnesses[:i]) {
+			r.out.Witnesses = append(r.out.Witnesses, w.Name())
+		}
+	}
+	if n := len(r.out.Witnesses); n < *r.policy.Quorum {
 		r.find(QuorumUnmet, Finding{}, "%d of %d witnesses cosigned the checkpoint; the policy asks for %d", n, len(witnesses), *r.policy.Quorum)
 	}
 }

@@ -60,6 +60,8 @@ const (
 	BytesMismatch        Name = "bytes-mismatch"
 	LogFork              Name = "log-fork"
 	CompleteTo           Name = "complete-to"
+	SealDiffers          Name = "seal-differs"
+	TimesContradict      Name = "times-contradict"
 )
 
 // severities fixes each finding's weight in one place.
@@ -74,7 +76,7 @@ var severities = map[Name]Severity{
 	OrgUnidentified: Unchecked, NoPolicy: Unchecked,
 
 	Unwitnessed: Note, Untimed: Note, TestLog: Note, Withheld: Note, CustodyGap: Note, DepositRefused: Note,
-	LabMismatch: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note,
+	LabMismatch: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
 }
 
 // Names returns every finding's name with its severity.

@@ -31,6 +31,11 @@ type Reading struct {
 	Log        custody.LogDocument
 	LogID      custody.ID
 	Checkpoint tlog.Checkpoint
+	Note       []byte   // the signed checkpoint, exactly; nil where it did not hold
+	Quorum     int      // witnesses that the policy asks for
+	Witnesses  []string // names of the policy's witnesses whose cosignature held
+	Shown      int      // events in the dossier, admitted or not
+	Replayed   bool     // the events were looked at; false where log or checkpoint did not hold
 	Case       custody.ID
 	CaseState  *custody.Case
 	Events     []*Event                         // ascending log index

@@ -111,7 +111,7 @@ func about(id custody.ID) Finding { return Finding{Subject: &id} }
 
 func (r *reader) read() (*Reading, error) {
 	r.logID = evidence.Sum(r.d.Log)
-	r.out = &Reading{LogID: r.logID, Case: r.d.Scope.Case, Items: map[custody.ID]*ItemReading{}, Orgs: map[custody.ID]*OrgReading{},
+	r.out = &Reading{LogID: r.logID, Shown: len(r.d.Events), Case: r.d.Scope.Case, Items: map[custody.ID]*ItemReading{}, Orgs: map[custody.ID]*OrgReading{},
 		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}}
 	if r.policy == nil {
 		r.find(NoPolicy, Finding{}, "no trust policy was given: at best the dossier is self-consistent, its signers unidentified")
@@ -119,6 +119,7 @@ func (r *reader) read() (*Reading, error) {
 	if !r.readLog() {
 		return r.out, nil
 	}
+	r.out.Replayed = true
 	if err := r.openEvents(); err != nil {
 		return nil, err
 	}
@@ -156,7 +157,7 @@ func (r *reader) readLog() bool {
 		r.find(CheckpointInvalid, Finding{}, "the checkpoint is not one that this log signed: %v", err)
 		return false
 	}
-	r.head, r.out.Checkpoint = cp, cp
+	r.head, r.out.Checkpoint, r.out.Note = cp, cp, r.d.Checkpoint
 	r.checkQuorum()
 	return true
 }
