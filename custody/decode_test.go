@@ -1,0 +1,172 @@
+package custody_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/gowebpki/jcs"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+)
+
+// examples returns one payload of each kind.
+func examples(t testing.TB) map[custody.Kind][]byte {
+	out := map[custody.Kind][]byte{}
+	s := rulingtest.Everything(t)
+	for i, e := range s.Entries {
+		// The last of a kind is mostly the richer one.
+		out[e.Statement.Predicate.Kind] = s.Sealed[i].Envelope.Payload
+	}
+	for _, row := range custody.KindTable() {
+		if out[row.Kind] == nil {
+			t.Fatalf("the story has no %s", row.Kind)
+		}
+	}
+	return out
+}
+
+// loose writes a statement without the checks of Encode, members in order.
+func loose(t *testing.T, s *custody.Statement) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
+
+// refusedStatement is one way to spoil a payload of a kind: as text, or as a
+// statement.
+type refusedStatement struct {
+	rule, name string
+	kind       custody.Kind
+	text       func(string) string
+	change     func(*custody.Statement)
+}
+
+func (r refusedStatement) payload(t *testing.T, of map[custody.Kind][]byte) []byte {
+	t.Helper()
+	b := of[r.kind]
+	if r.change != nil {
+		s, err := custody.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.change(s)
+		b = loose(t, s)
+	}
+	if r.text != nil {
+		b = []byte(r.text(string(b)))
+	}
+	if bytes.Equal(b, of[r.kind]) {
+		t.Fatalf("%s: nothing was spoilt", r.name)
+	}
+	return b
+}
+
+func allRefused() []refusedStatement {
+	return append(append(append([]refusedStatement{}, refusedForms...), refusedPredicates...), refusedBodies...)
+}
+
+// TestDecode: each golden vector is read, or refused by exactly its rule; and
+// what is read has one encoding, on which another implementation agrees.
+func TestDecode(t *testing.T) {
+	of := examples(t)
+	var made []vector
+	for _, row := range custody.KindTable() {
+		made = append(made, newVector("ok-"+string(row.Kind), "ok", of[row.Kind]))
+	}
+	for _, r := range allRefused() {
+		made = append(made, newVector(r.rule+"-"+r.name, r.rule, r.payload(t, of)))
+	}
+	large := newVector("statement.size-one-byte-over", "statement.size", []byte(" "))
+	large.Times = custody.MaxPayload + 1
+	made = append(made, large)
+	for _, v := range goldenVectors(t, "statement", made) {
+		t.Run(v.Name, func(t *testing.T) {
+			payload := v.bytes(t)
+			s, err := custody.Decode(payload)
+			if got := ruleOf(t, err); got != v.Expect {
+				t.Fatalf("%s (%v); want %s", got, err, v.Expect)
+			}
+			if err == nil {
+				checkRead(t, payload, s)
+			}
+		})
+	}
+}
+
+func checkRead(t *testing.T, payload []byte, s *custody.Statement) {
+	t.Helper()
+	again, err := custody.Encode(s)
+	if err != nil || !bytes.Equal(again, payload) {
+		t.Fatalf("what was read encodes to other bytes: %v\n%s\n%s", err, payload, again)
+	}
+	canonical, err := jcs.Transform(payload)
+	if err != nil || !bytes.Equal(canonical, payload) {
+		t.Fatalf("accepted, but not in RFC 8785 form by the peer: %v\n%s\n%s", err, payload, canonical)
+	}
+	// A reader that keeps the first of two members, or folds case, must see the same.
+	if strings.Contains(string(payload), "null") && !strings.Contains(string(payload), `"null`) {
+		t.Fatalf("accepted a null: %s", payload)
+	}
+}
+
+// FuzzDecode: whatever is accepted has one encoding, the peer's too.
+func FuzzDecode(f *testing.F) {
+	n := 0
+	for _, b := range examples(f) {
+		f.Add(b)
+		n++
+	}
+	if n == 0 {
+		f.Fatal("no seeds")
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		s, err := custody.Decode(payload)
+		if err != nil {
+			ruleOf(t, err)
+			return
+		}
+		checkRead(t, payload, s)
+	})
+}
+
+// FuzzDocuments: the same of founding documents and details.
+func FuzzDocuments(f *testing.F) {
+	s := rulingtest.Everything(f)
+	n := 0
+	for _, m := range []map[custody.ID][]byte{s.Documents, s.Story.Details} {
+		for _, b := range m {
+			f.Add(b)
+			n++
+		}
+	}
+	if n == 0 {
+		f.Fatal("no seeds")
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, e1 := custody.ParseFounding(b)
+		_, e2 := custody.ParseOrgDocument(b)
+		_, e3 := custody.ParseLogDocument(b)
+		_, e4 := custody.ParseDetail(b)
+		accepted := 0
+		for _, err := range []error{e1, e2, e3, e4} {
+			if err == nil {
+				accepted++
+			}
+			ruleOf(t, err)
+		}
+		if accepted > 1 {
+			t.Fatalf("read as two things: %s", b)
+		}
+		if accepted == 1 {
+			sameAsPeer(t, b)
+		}
+	})
+}

@@ -1,0 +1,90 @@
+package custody_test
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/evidence-custody/custodyd/custody"
+)
+
+// body spoils a body and keeps the subjects fitting to it.
+func body[B custody.Body](rule, name string, change func(B)) refusedStatement {
+	var b B
+	return refusedStatement{rule: rule, name: name, kind: b.Kind(), change: func(s *custody.Statement) {
+		b := s.Predicate.Body.(B)
+		change(b)
+		s.Subject = custody.SubjectsOf(b)
+	}}
+}
+
+// refusedBodies spoil what one kind has.
+var refusedBodies = []refusedStatement{
+	body("body.enum", "purpose-case", func(b *custody.Released) { b.Purpose = "Examination" }),
+	body("body.enum", "purpose-empty", func(b *custody.Released) { b.Purpose = "" }),
+	body("body.enum", "seal-state", func(b *custody.Released) { b.Items[0].State = "whole" }),
+	body("body.enum", "item-class-digital", func(b *custody.ItemRegistered) { b.Class = custody.ItemDigital }),
+	body("body.enum", "right", func(b *custody.KeyCertified) { b.Rights = []custody.Right{"judge"} }),
+	body("body.enum", "revocation-reason", func(b *custody.KeyRevoked) { b.Reason = "stolen" }),
+	body("body.enum", "format", func(b *custody.Deposited) { b.Format = "aff4" }),
+	body("body.enum", "role", func(b *custody.Deposited) { b.Role = "copy" }),
+	body("body.enum", "encoding", func(b *custody.Received) { b.Encoding = "zstd" }),
+	body("body.enum", "retention-mode", func(b *custody.Received) { b.Retention.Mode = "compliance" }),
+	body("body.enum", "refusal-reason", func(b *custody.DepositRefused) { b.Reason = "size" }),
+	body("body.enum", "decline-reason", func(b *custody.Declined) { b.Reason = "late" }),
+	body("body.enum", "action", func(b *custody.Approved) { b.Action = "custody.released" }),
+	body("body.enum", "assumed-authority", func(b *custody.Assumed) { b.Authority = "hurry" }),
+	body("body.enum", "scope", func(b *custody.Granted) { b.Scope = "all" }),
+	body("body.enum", "access-purpose", func(b *custody.AccessRequested) { b.Purpose = "curiosity" }),
+	body("body.enum", "outcome", func(b *custody.Served) { b.Outcome = "ok" }),
+	body("body.enum", "result", func(b *custody.Verification) { b.Result = "verified" }),
+	body("body.enum", "capacity", func(b *custody.Opinion) { b.Capacity = "section 40" }),
+
+	body("body.count", "no-items", func(b *custody.Released) { b.Items = []custody.HandedItem{} }),
+	body("body.count", "one-witness", func(b *custody.ItemRegistered) { b.Witnesses = b.Witnesses[:1] }),
+	body("body.count", "no-rights", func(b *custody.KeyCertified) { b.Rights = []custody.Right{} }),
+	body("body.count", "many-seals", func(b *custody.ItemRegistered) {
+		b.Seals = nil
+		for i := range 65 {
+			b.Seals = append(b.Seals, custody.SealNumber("S-"+string(rune('0'+i/10))+string(rune('0'+i%10))))
+		}
+	}),
+	body("body.count", "nothing-recalled", func(b *custody.Recalled) { b.Items = []custody.ID{} }),
+	body("body.count", "nothing-declined", func(b *custody.Declined) { b.Items = []custody.ID{} }),
+	body("body.count", "items-too-many", func(b *custody.Opinion) { b.Items = some(custody.MaxChains + 1) }),
+	body("body.count", "record-grant-with-items", func(b *custody.Granted) { b.Items = some(1) }),
+	body("body.count", "bytes-grant-without-items", func(b *custody.Granted) { b.Scope = custody.ScopeBytes }),
+
+	body("body.order", "items", func(b *custody.Approved) { b.Items = some(2); slices.Reverse(b.Items) }),
+	body("body.order", "handed-items-twice", func(b *custody.Released) { b.Items = append(b.Items, b.Items[0]) }),
+	body("body.order", "seals", func(b *custody.ItemRegistered) { b.Seals = []custody.SealNumber{"S-2", "S-1"} }),
+	body("body.order", "rights", func(b *custody.KeyCertified) {
+		b.Rights = []custody.Right{custody.RightHold, custody.RightApprove}
+	}),
+	body("body.order", "witness-twice", func(b *custody.ItemRegistered) { b.Witnesses[1] = b.Witnesses[0] }),
+
+	body("body.seal", "space", func(b *custody.ItemRegistered) { b.Seals = []custody.SealNumber{"S 1"} }),
+	body("body.seal", "empty", func(b *custody.ItemRegistered) { b.Seals = []custody.SealNumber{""} }),
+	body("body.seal", "long", func(b *custody.ItemRegistered) {
+		b.Seals = []custody.SealNumber{custody.SealNumber(strings.Repeat("S", 65))}
+	}),
+	body("body.seal", "backslash", func(b *custody.ItemRegistered) { b.Seals = []custody.SealNumber{`S\1`} }),
+	body("body.seal", "none-with-seals", func(b *custody.Released) { b.Items[0].State = custody.SealNone }),
+	body("body.seal", "intact-without-seals", func(b *custody.Released) { b.Items[0].Seals = []custody.SealNumber{} }),
+
+	body("body.id", "zero-item", func(b *custody.Verification) { b.Artifact = custody.ID{} }),
+	body("body.id", "zero-recipient", func(b *custody.Released) { b.To.Org = custody.ID{} }),
+	body("body.id", "zero-recipient-person", func(b *custody.Released) { b.To.Person = &custody.ID{} }),
+	body("body.id", "zero-witness", func(b *custody.ItemRegistered) { b.Witnesses[0] = custody.ID{} }),
+	body("body.id", "registered-in-itself", func(b *custody.ItemRegistered) { b.Parent = &b.Item }),
+	body("body.id", "derived-from-itself", func(b *custody.Deposited) { b.Parent = &b.Item }),
+	body("body.id", "zero-parent", func(b *custody.Deposited) { b.Parent = &custody.ID{} }),
+
+	body("body.digest", "md5-short", func(b *custody.Received) { b.MD5 = b.MD5[2:] }),
+	body("body.digest", "sha1-upper-case", func(b *custody.Received) { b.SHA1 = strings.ToUpper(b.SHA1) }),
+	body("body.digest", "declared-md5", func(b *custody.Deposited) { b.Declared.MD5 = "md5" }),
+	body("body.digest", "declared-sha1", func(b *custody.Deposited) { b.Declared.SHA1 = strings.Repeat("g", 40) }),
+	body("body.digest", "measured-md5", func(b *custody.DepositRefused) { b.Declared.MD5 = strings.Repeat("G", 32) }),
+	body("artifact.empty", "no-bytes", func(b *custody.Deposited) { b.Artifact.Size = 0 }),
+	body("artifact.empty", "computed-over-no-bytes", func(b *custody.Verification) { b.Computed.Size = 0 }),
+	body("artifact.declared", "another-sha256", func(b *custody.Deposited) { b.Declared.SHA256 = &other }),
+}
