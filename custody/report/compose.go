@@ -18,9 +18,10 @@ type Request struct {
 	GeneratedAt time.Time // the maker's clock: a claim
 	Zone        Zone
 	For         custody.Party // who asked; zero: not stated
-	// Policy is the SHA-256 of the policy's bytes under which the result was
-	// reached; zero where it was reached without one.
-	Policy evidence.Digest
+	// Policy is the one under which the result was reached, nil for none, and
+	// PolicyBytes its exact file, whose SHA-256 the report shows.
+	Policy      *verify.Policy
+	PolicyBytes []byte
 }
 
 // Compose says what verification found: reading is the record of one dossier
@@ -37,6 +38,8 @@ func Compose(result *verify.Result, reading *verify.Reading, req Request) (Docum
 		reading, position = &verify.Reading{}, 0
 	case position < 0 || reading == nil:
 		return Document{}, errors.New("couldn't compose the report: the reading is not of this result")
+	case (req.Policy == nil) != result.Has(verify.NoPolicy):
+		return Document{}, errors.New("couldn't compose the report: the policy is not the one that the result was reached under")
 	}
 	c := &composer{result: result, r: reading, position: position, req: req,
 		orgs: map[custody.ID]int{}, people: map[custody.ID]int{}, items: map[custody.ID]int{}, acts: map[custody.ID]int{}, states: map[custody.ID][]stage{}}
@@ -110,13 +113,9 @@ func (c *composer) cover() {
 		d.Case.Agency = c.organisation(r.CaseState.Agency)
 	}
 	d.Log = Log{ID: r.LogID, Origin: r.Log.Origin, Mode: string(r.Log.Mode), Size: r.Checkpoint.Size, Root: r.Checkpoint.Root, Checkpoint: string(r.Note)}
-	d.Policy = Policy{Given: !c.result.Has(verify.NoPolicy), Quorum: uint64(max(0, r.Quorum)), Witnesses: r.Witnesses}
-	if len(c.result.Readings) == 0 {
-		// A dossier that could not be decoded was not held to any policy.
-		d.Policy.Given = !c.req.Policy.IsZero()
-	}
-	if d.Policy.Given {
-		d.Policy.Digest = c.req.Policy
+	d.Policy = Policy{Quorum: uint64(max(0, r.Quorum)), Witnesses: r.Witnesses}
+	if d.Policy.Given = c.req.Policy != nil; d.Policy.Given {
+		d.Policy.Digest = evidence.Sum(c.req.PolicyBytes)
 	}
 	for _, n := range []verify.Name{verify.Unwitnessed, verify.Untimed, verify.TestLog, verify.Withheld, verify.BytesUnchecked} {
 		if c.result.Has(n) {
