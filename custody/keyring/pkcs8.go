@@ -13,6 +13,7 @@ import (
 	"github.com/youmark/pkcs8"
 
 	"github.com/evidence-custody/custodyd/custody/seal"
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // Cost of deriving the encryption key from a passphrase: the strength OWASP
@@ -40,19 +41,22 @@ var (
 	oidScrypt = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
 )
 
-// ErrPassphrase says that a key file did not open. A wrong passphrase and a
-// damaged file cannot be told apart, because the format has no checksum in
-// clear.
-var ErrPassphrase = errors.New("wrong passphrase, or the key file is damaged")
+// Why a key file does not open.
+var (
+	ErrPassphrase = errors.New("wrong passphrase")
+	ErrDamaged    = errors.New("the key file is damaged")
+)
 
 const (
 	pemEncrypted = "ENCRYPTED PRIVATE KEY"
 	pemPublic    = "PUBLIC KEY"
 )
 
-// encodeKeyFile makes the content of a key file: one line of text, which PEM
-// readers skip, the encrypted private key, and the public key in clear, so
-// that keys can be listed without a passphrase.
+// encodeKeyFile makes the content of a key file: two lines of text, which PEM
+// readers skip, with the key's name and a checksum of all the rest; the
+// encrypted private key; and the public key in clear, so that keys can be
+// listed without a passphrase. The checksum is against accidents: CBC hides
+// some of them, and a wrong passphrase is to be told from a damaged file.
 func encodeKeyFile(name string, priv *ecdsa.PrivateKey, public seal.PublicKey, passphrase []byte) ([]byte, error) {
 	der, err := pkcs8.MarshalPrivateKey(priv, passphrase, &pkcs8.Opts{
 		Cipher: pkcs8.AES256CBC,
@@ -65,16 +69,24 @@ func encodeKeyFile(name string, priv *ecdsa.PrivateKey, public seal.PublicKey, p
 		return nil, fmt.Errorf("couldn't encrypt key: %w", err)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s%s\n", nameLine, name)
 	for _, block := range []*pem.Block{{Type: pemEncrypted, Bytes: der}, {Type: pemPublic, Bytes: public.SPKI()}} {
 		if err := pem.Encode(&b, block); err != nil {
 			return nil, fmt.Errorf("couldn't encode key: %w", err)
 		}
 	}
-	return b.Bytes(), nil
+	return append(header(name, b.Bytes()), b.Bytes()...), nil
 }
 
-const nameLine = "Custody key: "
+// header is the two lines before the PEM blocks.
+func header(name string, blocks []byte) []byte {
+	sum := evidence.Sum(append([]byte(name+"\n"), blocks...))
+	return fmt.Appendf(nil, "%s%s\n%s%s\n", nameLine, name, sumLine, sum)
+}
+
+const (
+	nameLine = "Custody key: "
+	sumLine  = "Checksum: "
+)
 
 // keyFile is a key file read without its passphrase.
 type keyFile struct {
@@ -86,10 +98,11 @@ type keyFile struct {
 // parseKeyFile reads a key file strictly: the name, two blocks, nothing else.
 func parseKeyFile(b []byte) (keyFile, error) {
 	var k keyFile
-	first, rest, ok := bytes.Cut(b, []byte("\n"))
+	first, rest, _ := bytes.Cut(b, []byte("\n"))
 	name, hasName := bytes.CutPrefix(first, []byte(nameLine))
-	if !ok || !hasName {
-		return k, errors.New("couldn't read key file: no name on its first line")
+	_, rest, hasSum := bytes.Cut(rest, []byte("\n"))
+	if !hasName || !hasSum || !bytes.HasPrefix(b, header(string(name), rest)) {
+		return k, fmt.Errorf("couldn't read key file: %w", ErrDamaged)
 	}
 	k.name = string(name)
 	if canonical, err := CanonicalName(k.name); err != nil || canonical != k.name {
