@@ -171,7 +171,7 @@ func (a *app) desk(ctx context.Context, w want) (*desk.Desk, error) {
 	}
 	d := &desk.Desk{
 		Service: service, Key: key, Ring: home.Keys, Outbox: home.Outbox, Seen: home.Seen, Policy: policy,
-		Server: server, Clock: a.clock, Rand: rand.Reader, State: filepath.Join(home.Dir, "uploads"),
+		Server: server, Clock: a.clock, Rand: rand.Reader, Pause: time.Second, State: filepath.Join(home.Dir, "uploads"),
 	}
 	if !w.keepOutbox {
 		return d, a.resend(ctx, d)

@@ -40,7 +40,8 @@ type Desk struct {
 	Server  string         // for the outbox: where an event belongs
 	Clock   func() time.Time
 	Rand    io.Reader
-	State   string // optional: directory in which interrupted deposits are remembered
+	Pause   time.Duration // optional: before a part is sent again over a failing network; doubles
+	State   string        // optional: directory in which interrupted deposits are remembered
 
 	log *logIdentity
 }

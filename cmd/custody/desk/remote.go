@@ -47,7 +47,9 @@ func Connect(c Connection) (*Remote, error) {
 	if u.Scheme == "http" && !c.Unsafe && !loopback(u.Hostname()) {
 		return nil, fmt.Errorf("couldn't use %s: plain HTTP is only for a service on this machine", c.Server)
 	}
-	var opts []client.Option
+	// Few tries: somebody waits at a prompt, and whatever was signed is sent
+	// again at the next start. Parts of a deposit have tries of their own.
+	opts := []client.Option{client.WithRetries(2, 200*time.Millisecond)}
 	if c.Clock != nil {
 		opts = append(opts, client.WithClock(c.Clock))
 	}

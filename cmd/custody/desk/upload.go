@@ -96,20 +96,36 @@ func (m *uploadMemory) forget() error {
 	return nil
 }
 
-// partTries is how often one part waits for its predecessors; other failures
-// are tried again by the connection.
-const partTries = 60
+// Tries of one part: how often it waits for its predecessors, and how often it
+// is sent over a failing network before the deposit is interrupted.
+const (
+	windowTries  = 60
+	networkTries = 5
+)
 
 // putPart sends one part until it is durable. A part may always be sent again:
 // the same bytes have no further effect.
 func (d *Desk) putPart(ctx context.Context, upload string, number int, content []byte) error {
-	for try := 1; ; try++ {
+	for early, failed := 0, 0; ; {
 		err := d.Service.PutPart(ctx, upload, number, content)
+		var wait time.Duration
 		var no *Answer
-		if err == nil || !errors.As(err, &no) || no.Code != "part-out-of-window" || try == partTries {
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case errors.As(err, &no) && no.Code == "part-out-of-window":
+			early++
+			wait = time.Duration(min(early, 10)) * 50 * time.Millisecond
+		case !errors.Is(interrupted(err), ErrInterrupted):
+			return err
+		default:
+			wait = d.Pause << failed
+			failed++
+		}
+		if early == windowTries || failed == networkTries {
 			return err
 		}
-		timer := time.NewTimer(time.Duration(min(try, 10)) * 50 * time.Millisecond)
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
