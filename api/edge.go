@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -170,17 +169,11 @@ type pacedBody struct {
 
 func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.pace.step(func() (int, error) { return b.body.Read(p) })
-	if err != nil {
-		// net/http goes on reading to notice a lost peer; a deadline left armed
-		// would cancel the handler's context while it works.
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = b.pace.arm(time.Time{})
-		}
-		if err == io.EOF {
-			b.ended = true
-		} else {
-			b.err = err
-		}
+	switch {
+	case err == io.EOF:
+		b.ended = true // net/http lifts the deadline itself when it goes on to listen for a lost peer
+	case err != nil:
+		b.err = err
 	}
 	return n, err
 }
