@@ -84,7 +84,7 @@ func Decode(payload []byte) (*Statement, error) {
 		Subject       []Subject `json:"subject"`
 	}
 	if err := unmarshal(payload, &raw); err != nil {
-		return nil, formRefusal("", err)
+		return nil, formRefusal("statement.form", "", err)
 	}
 	if raw.PredicateType != PredicateType {
 		return nil, Refuse("statement.version", "predicateType", "%.120q is not a version this reader knows", raw.PredicateType)
@@ -95,7 +95,7 @@ func Decode(payload []byte) (*Statement, error) {
 	}
 	body := rule.New()
 	if err := unmarshal(raw.Predicate.Body, body); err != nil {
-		return nil, formRefusal("predicate.body", err)
+		return nil, formRefusal("statement.form", "predicate.body", err)
 	}
 	p := raw.Predicate
 	s := &Statement{Type: raw.Type, PredicateType: raw.PredicateType, Subject: raw.Subject,
@@ -103,7 +103,7 @@ func Decode(payload []byte) (*Statement, error) {
 			Log: p.Log, Nonce: p.Nonce, Seen: p.Seen, Signer: p.Signer, Times: p.Times}}
 	again, err := marshal(s)
 	if err != nil {
-		return nil, formRefusal("", err)
+		return nil, formRefusal("statement.form", "", err)
 	}
 	if !bytes.Equal(again, payload) {
 		return nil, Refuse("statement.not-canonical", "", "the payload is not byte-equal to its RFC 8785 form without unknown, duplicate, missing or null members (first difference at byte %d)", firstDifference(again, payload))
@@ -125,12 +125,12 @@ func firstDifference(a, b []byte) int {
 }
 
 // formRefusal keeps a Refusal from deeper down and words the rest.
-func formRefusal(field string, err error) *Refusal {
+func formRefusal(rule, field string, err error) *Refusal {
 	var r *Refusal
 	if errors.As(err, &r) {
 		return r
 	}
-	return Refuse("statement.form", field, "%v", err)
+	return Refuse(rule, field, "%v", err)
 }
 
 // unmarshal decodes exactly one value with no unknown member.

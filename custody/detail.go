@@ -114,7 +114,7 @@ func parseText(b []byte, v any, what string) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return formRefusal(what, err)
+		return formRefusal(what+".form", "", err)
 	}
 	again, err := marshal(v)
 	if err != nil || !bytes.Equal(again, b) {
