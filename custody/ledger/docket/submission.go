@@ -26,12 +26,10 @@ type Effects struct {
 	Upload     *custody.ID // becomes finished
 }
 
-func (e Effects) none() bool {
+// None reports whether there is nothing to do beside the append.
+func (e Effects) None() bool {
 	return e.Artifact == nil && e.Report == nil && e.Invitation == nil && e.Upload == nil
 }
-
-// None reports whether there is nothing to do beside the append.
-func (e Effects) None() bool { return e.none() }
 
 // Act is what the service states about itself; the ledger adds links, seen,
 // nonce and times and seals it with the service key.

@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+)
+
+// effects does what stands or falls with a group's events. Where one cannot be
+// done, the group alone is undone: its savepoint keeps the batch.
+func (l *Ledger) effects(ctx context.Context, tx *sql.Tx, g *group) error {
+	none := true
+	for _, p := range g.subs {
+		none = none && p.submission.Effects.None()
+	}
+	if none {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT group_effects`); err != nil {
+		return err
+	}
+	for _, e := range g.admit {
+		err := l.effect(ctx, tx, e)
+		if err == nil {
+			continue
+		}
+		if _, back := tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT group_effects`); back != nil {
+			return errors.Join(err, back)
+		}
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `RELEASE SAVEPOINT group_effects`)
+	return err
+}
+
+func (l *Ledger) effect(ctx context.Context, tx *sql.Tx, e *sealedEvent) error {
+	x := e.submission.Effects
+	if x.Invitation != nil {
+		if err := changeOne(ctx, tx, docket.ErrSpent, `UPDATE custody.invitations SET used_at = $2, used_by = $3
+			WHERE hash = $1 AND used_at IS NULL AND expires > $2`, x.Invitation[:], l.now(), e.event[:]); err != nil {
+			return fmt.Errorf("couldn't spend the invitation: %w", err)
+		}
+	}
+	if x.Upload != nil {
+		if err := changeOne(ctx, tx, docket.ErrClosed, `UPDATE custody.uploads SET status = 'finished'
+			WHERE id = $1 AND status IN ('open', 'completing')`, x.Upload[:]); err != nil {
+			return fmt.Errorf("couldn't finish the upload: %w", err)
+		}
+	}
+	if x.Artifact != nil {
+		err := insertArtifact(ctx, tx, *x.Artifact)
+		if isUnique(err) {
+			return custody.Refuse("artifact.exists", "", "an artifact is recorded for item %s, or under its object key, already", x.Artifact.Item.Short())
+		}
+		if err != nil {
+			return fmt.Errorf("couldn't record the artifact: %w", err)
+		}
+	}
+	if x.Report != nil {
+		r := *x.Report
+		r.ID = e.event
+		if err := insertReport(ctx, tx, r); err != nil {
+			return fmt.Errorf("couldn't keep the report: %w", err)
+		}
+	}
+	return nil
+}
+
+// changeOne runs an update of exactly one row; none is the error otherwise.
+func changeOne(ctx context.Context, q querier, none error, query string, args ...any) error {
+	res, err := q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return none
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// resume compares the database with what this log signed, and makes up for a
+// publication that a dead predecessor owes. A normal start and one after a
+// crash are the same.
+func (l *Ledger) resume(ctx context.Context) error {
+	s, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
+	if err != nil {
+		return fmt.Errorf("couldn't read the log's state (is the database migrated?): %w", unavailable(err))
+	}
+	if err := l.resumeTree(ctx, s); err != nil {
+		return err
+	}
+	if s.size == 0 {
+		return l.extends(ctx, 0)
+	}
+	id, err := l.readIdentity(ctx)
+	if err != nil {
+		return err
+	}
+	l.log.Store(id)
+	if err := l.checkNote(ctx, id); err != nil {
+		return err
+	}
+	_, err = l.publishHead(ctx)
+	return err
+}
+
+// resumeTree rebuilds the right edge and compares it with log_state.
+func (l *Ledger) resumeTree(ctx context.Context, s state) error {
+	e, err := readEdge(ctx, l.db, l.forest.tiles, s.size)
+	if err != nil {
+		return err
+	}
+	if err := l.head.frontier.UnmarshalBinary(s.frontier); err != nil || l.head.frontier.Size() != s.size {
+		return docket.AlteredF("the frontier in log_state is not one of %d leaves", s.size)
+	}
+	l.head.edge = e
+	l.forest.advance(e, nil)
+	root, err := tlog.Root(s.size, l.forest.reader(ctx))
+	if err != nil {
+		return err
+	}
+	if root != s.root || l.head.frontier.Root() != root {
+		return docket.AlteredF("the tree of %d leaves has root %s, log_state says %s", s.size, root.Short(), s.root.Short())
+	}
+	return l.checkTail(ctx, s.size)
+}
+
+// checkTail hashes the newest leaves again, up to a tile of them: the events
+// that a torn write or a hasty hand would most likely have touched.
+func (l *Ledger) checkTail(ctx context.Context, size uint64) error {
+	from := max(int64(size)-tileWidth, 0)
+	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+`, leaf FROM custody.events WHERE index >= $1 ORDER BY index`, from)
+	next := uint64(from)
+	events, err := collect(rows, err, scanWithLeaf)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Index != next || !bytes.Equal(tlog.Leaf(e.Envelope, e.Key), e.leaf) || tlog.LeafHash(e.leaf) != e.LeafHash || e.Envelope.EventID() != e.EventID {
+			return docket.AlteredF("event %d is not what its leaf says", next)
+		}
+		next++
+	}
+	if next != size {
+		return docket.AlteredF("the log has %d events, log_state says %d", next, size)
+	}
+	return nil
+}
+
+// readIdentity reads the log document of event 0 and holds our keys to it.
+func (l *Ledger) readIdentity(ctx context.Context) (*identity, error) {
+	genesis, err := l.EventAt(ctx, 0)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read genesis: %w", err)
+	}
+	b, ok := genesis.Statement.Predicate.Body.(*custody.Genesis)
+	if !ok {
+		return nil, docket.AlteredF("event 0 is %s", genesis.Kind())
+	}
+	blobs, err := l.Blobs(ctx, b.Document)
+	if err != nil {
+		return nil, err
+	}
+	return l.identify(blobs[b.Document])
+}
+
+func (l *Ledger) identify(document []byte) (*identity, error) {
+	doc, err := custody.ParseLogDocument(document)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the log document: %w", err)
+	}
+	i := &identity{id: evidence.Sum(document), document: document, doc: &doc}
+	if i.verifiers, err = tlog.LogVerifiers(doc); err != nil {
+		return nil, err
+	}
+	first, err := tlog.ParseLogKey(doc.Keys[0].Key)
+	if err != nil {
+		return nil, err
+	}
+	if !first.Equal(l.cfg.LogKey.Public().(ed25519.PublicKey)) {
+		return nil, fmt.Errorf("couldn't open log %s: the log key configured is not the one of its log document", i.id.Short())
+	}
+	if !doc.ServiceKey(l.cfg.Service.Public().ID()) {
+		return nil, fmt.Errorf("couldn't open log %s: the service key configured is not one of its log document", i.id.Short())
+	}
+	if i.signer, err = tlog.NewLogSigner(doc.Origin, l.cfg.LogKey); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// checkNote verifies the newest published note itself.
+func (l *Ledger) checkNote(ctx context.Context, id *identity) error {
+	rows, err := l.db.QueryContext(ctx, `SELECT size, root, note FROM custody.checkpoints ORDER BY size DESC LIMIT 1`)
+	type kept struct {
+		size uint64
+		root evidence.Digest
+		note []byte
+	}
+	last, err := collect(rows, err, scanInto(func(k *kept) []any { return []any{&k.size, idValue{&k.root}, &k.note} }))
+	if err != nil || len(last) == 0 {
+		return err
+	}
+	cp, err := tlog.OpenCheckpoint(last[0].note, id.doc.Origin, id.verifiers)
+	if err != nil || cp.Size != last[0].size || cp.Root != last[0].root {
+		return docket.AlteredF("the published checkpoint of %d leaves is not one that this log signed", last[0].size)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+)
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// idValue reads a digest column; idPtr one that may be null or empty.
+type idValue struct{ to *custody.ID }
+
+func (v idValue) Scan(src any) error {
+	b, ok := src.([]byte)
+	if !ok || len(b) != len(custody.ID{}) {
+		return fmt.Errorf("couldn't read a digest column of %d bytes", len(b))
+	}
+	copy(v.to[:], b)
+	return nil
+}
+
+type idPtr struct{ to **custody.ID }
+
+func (v idPtr) Scan(src any) error {
+	b, _ := src.([]byte)
+	if len(b) == 0 {
+		*v.to = nil
+		return nil
+	}
+	id := new(custody.ID)
+	if err := (idValue{id}).Scan(src); err != nil {
+		return err
+	}
+	*v.to = id
+	return nil
+}
+
+// idArg is a parameter that is null for nil.
+func idArg(id *custody.ID) any {
+	if id == nil {
+		return nil
+	}
+	return id[:]
+}
+
+// idArray is a bytea[] parameter.
+func idArray(ids []custody.ID) any {
+	out := make(pq.ByteaArray, len(ids))
+	for i := range ids {
+		out[i] = ids[i][:]
+	}
+	return out
+}
+
+// collect reads all rows.
+func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
+}
+
+// found turns sql.ErrNoRows into docket.ErrNotFound.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return docket.ErrNotFound
+	}
+	return unavailable(err)
+}
+
+// unavailable marks an error of the database. Errors of our own pass.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var u *docket.Unavailable
+	var a *docket.Altered
+	if errors.As(err, &u) || errors.As(err, &a) || errors.Is(err, docket.ErrSpent) || errors.Is(err, docket.ErrClosed) || errors.Is(err, docket.ErrNotFound) {
+		return err
+	}
+	return &docket.Unavailable{Cause: err}
+}
+
+func isUnique(err error) bool { return pq.As(err, pqerror.UniqueViolation) != nil }
+
+// inTx runs do in one transaction.
+func inTx(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer tx.Rollback()
+	if err := do(tx); err != nil {
+		return err
+	}
+	return unavailable(tx.Commit())
+}
+
+// statements keeps the appender's statements prepared.
+type statements struct {
+	db *sql.DB
+	mu sync.Mutex
+	by map[string]*sql.Stmt
+}
+
+func newStatements(db *sql.DB) *statements { return &statements{db: db, by: map[string]*sql.Stmt{}} }
+
+func (s *statements) in(ctx context.Context, tx *sql.Tx, query string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stmt, ok := s.by[query]
+	if !ok {
+		// The appender's pool has a second connection for this first time.
+		var err error
+		if stmt, err = s.db.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		s.by[query] = stmt
+	}
+	return tx.StmtContext(ctx, stmt), nil
+}
+
+func (s *statements) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
+	stmt, err := s.in(ctx, tx, query)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx, args...)
+	return err
+}
+
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stmt := range s.by {
+		stmt.Close()
+	}
+}
+
+func scanText(r *sql.Rows) (s string, err error) { return s, r.Scan(&s) }
