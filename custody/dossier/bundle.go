@@ -77,18 +77,16 @@ func sharedOf(logDocument, note []byte) (shared, error) {
 	if err != nil {
 		return shared{}, malformed(RuleFile, logPath, "%w", err)
 	}
-	body, _, found := bytes.Cut(note, []byte("\n\n"))
-	if !found || len(note) > maxNote {
-		return shared{}, malformed(RuleFile, checkpointPath, "not a signed note of at most %d bytes", maxNote)
+	body, err := checkNote(note)
+	if err != nil {
+		return shared{}, malformed(RuleFile, checkpointPath, "%w", err)
 	}
-	head, err := tlog.ParseCheckpointBody(append(bytes.Clone(body), '\n'))
+	head, err := tlog.ParseCheckpointBody(body)
 	if err != nil {
 		return shared{}, malformed(RuleFile, checkpointPath, "%w", err)
 	}
 	return shared{note: note, head: head, logID: tlog.LogID(doc.Origin, key)}, nil
 }
-
-const maxNote = 64 << 10
 
 // encodeBundle writes one event's bundle.
 func (s shared) encodeBundle(e Event) ([]byte, error) {
@@ -118,7 +116,7 @@ func (s shared) decodeBundle(path string, raw []byte, keys map[string]seal.Publi
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&b); err != nil {
-		return Event{}, malformed(RuleBundle, path, "%w", err)
+		return Event{}, malformed(RuleBundle, path, "%.200s", err.Error()) // it may quote the input
 	}
 	if len(b.Envelope.Signatures) != 1 || len(b.Material.Entries) != 1 {
 		return Event{}, malformed(RuleBundle, path, "a bundle has one signature and one log entry")
@@ -138,6 +136,9 @@ func (s shared) decodeBundle(path string, raw []byte, keys map[string]seal.Publi
 			return Event{}, malformed(RuleBundle, path, "a proof hash has %d bytes", len(h))
 		}
 		e.Proof = append(e.Proof, evidence.Digest(h))
+	}
+	if err := e.check(); err != nil {
+		return Event{}, err
 	}
 	again, err := s.encodeBundle(e)
 	if err != nil {
@@ -172,7 +173,7 @@ func decodeProof(path string, b []byte) ([]evidence.Digest, error) {
 	var out []evidence.Digest
 	for line := range bytes.Lines(b) {
 		raw, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSuffix(line, []byte("\n"))))
-		if err != nil || len(raw) != len(evidence.Digest{}) || len(out) > 128 {
+		if err != nil || len(raw) != len(evidence.Digest{}) || len(out) >= maxProof {
 			return nil, malformed(RuleFile, path, "not lines of base64 hashes")
 		}
 		out = append(out, evidence.Digest(raw))

@@ -2,7 +2,6 @@ package dossier
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/tlog"
@@ -77,37 +76,6 @@ func (e *MalformedError) Unwrap() error { return e.Err }
 
 func malformed(rule, path, format string, args ...any) *MalformedError {
 	return &MalformedError{Rule: rule, Path: path, Err: fmt.Errorf(format, args...)}
-}
-
-// check holds a dossier to what its form can express.
-func (d *Dossier) check() error {
-	if !slices.IsSortedFunc(d.Scope.Items, evidence.Digest.Compare) || len(slices.Compact(slices.Clone(d.Scope.Items))) != len(d.Scope.Items) {
-		return malformed(RuleFile, scopePath, "items must be sorted and unique")
-	}
-	for i := 1; i < len(d.Events); i++ {
-		if d.Events[i-1].Index >= d.Events[i].Index {
-			return malformed(RuleFile, bundlePath(d.Events[i].Index), "events must ascend by log index")
-		}
-	}
-	for name := range d.Attachments {
-		if !safeName(name) {
-			return malformed(RuleLayout, attachments+name, "an attachment's name is 1 to 100 of a-z A-Z 0-9 . _ - and does not begin with a dot")
-		}
-	}
-	return nil
-}
-
-// safeName bounds attachment names to what is harmless on every file system.
-func safeName(s string) bool {
-	if len(s) == 0 || len(s) > 100 || s[0] == '.' {
-		return false
-	}
-	for _, c := range s {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
 }
 
 // leafOf is the log entry that an event's bundle repeats.

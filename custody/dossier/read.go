@@ -17,6 +17,9 @@ import (
 // Write makes of what was read is a *MalformedError; other errors mean that
 // the bytes could not be read.
 func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("couldn't read dossier of %d bytes", size)
+	}
 	section := io.NewSectionReader(r, 0, size)
 	files, err := readZip(section, lim)
 	if err != nil {
@@ -135,7 +138,7 @@ func readScope(s *Scope, f file) error {
 	dec := json.NewDecoder(bytes.NewReader(f.content))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(s); err != nil {
-		return malformed(RuleFile, f.name, "%w", err)
+		return malformed(RuleFile, f.name, "%.200s", err.Error()) // it may quote the input
 	}
 	return nil
 }

@@ -78,6 +78,9 @@ func (d *Dossier) Write(w io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if most := maxSize(p.name); int64(len(b)) > most {
+			return malformed(RuleLimit, p.name, "%d bytes; at most %d are allowed", len(b), most)
+		}
 		if err := z.add(p.name, b); err != nil {
 			return err
 		}

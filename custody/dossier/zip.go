@@ -13,14 +13,19 @@ import (
 // The one zip form (APPNOTE 6.3.10): entries stored, in byte order of their
 // names, local headers without extra fields or data descriptors, all dated
 // 1980-01-01 00:00, the central directory behind the last entry, no comment,
-// nothing before, between or after. No zip64: files and sizes stay below 4 GiB.
+// nothing before, between or after. The whole stays below 4 GiB, so the only
+// number that can outgrow its field is that of the entries: from 65,535 on, and
+// never before, the zip64 end record and its locator stand before the end
+// record, which then shows 65,535 and leaves the rest as it is (APPNOTE 4.4.1.4).
 // archive/zip is not used: it reads more than this, and more is ambiguity.
 const (
-	localSize   = 30
-	centralSize = 46
-	endSize     = 22
-	zipVersion  = 20
-	dosDate     = 0x0021 // 1980-01-01
+	localSize    = 30
+	centralSize  = 46
+	endSize      = 22
+	zipVersion   = 20
+	zip64Version = 45
+	dosDate      = 0x0021 // 1980-01-01
+	maxName      = 200    // bytes of a file's name; the longest of ours has 117
 )
 
 // entry is one file's place in the zip.
@@ -69,15 +74,7 @@ func (z *zipWriter) close() error {
 			return err
 		}
 	}
-	if len(z.entries) > math.MaxUint16 {
-		// The count does not fit; the field is then full, as readers expect of it
-		// without zip64 only when they count entries themselves. Ours does.
-		if err := z.put(end(math.MaxUint16, z.offset-start, start)); err != nil {
-			return err
-		}
-		return z.w.Flush()
-	}
-	if err := z.put(end(len(z.entries), z.offset-start, start)); err != nil {
+	if err := z.put(end(len(z.entries), start, z.offset)); err != nil {
 		return err
 	}
 	return z.w.Flush()
@@ -115,14 +112,33 @@ func (e entry) central() []byte {
 	return append(b, e.name...)
 }
 
-func end(count int, size, offset uint64) []byte {
+// end is what closes a zip whose central directory reaches from start to stop.
+func end(count int, start, stop uint64) []byte {
 	le := binary.LittleEndian
-	b := le.AppendUint32(make([]byte, 0, endSize), 0x06054b50)
-	for _, v := range []uint16{0, 0, uint16(count), uint16(count)} {
+	var b []byte
+	shown := uint16(math.MaxUint16)
+	if count < math.MaxUint16 {
+		shown = uint16(count)
+	} else {
+		b = le.AppendUint32(b, 0x06064b50) // zip64 end record
+		b = le.AppendUint64(b, 44)         // bytes that follow in it
+		b = le.AppendUint16(b, zip64Version)
+		b = le.AppendUint16(b, zip64Version)
+		b = le.AppendUint64(b, 0) // this disk, the directory's disk
+		for _, v := range []uint64{uint64(count), uint64(count), stop - start, start} {
+			b = le.AppendUint64(b, v)
+		}
+		b = le.AppendUint32(b, 0x07064b50) // its locator
+		b = le.AppendUint32(b, 0)
+		b = le.AppendUint64(b, stop)
+		b = le.AppendUint32(b, 1) // disks
+	}
+	b = le.AppendUint32(b, 0x06054b50)
+	for _, v := range []uint16{0, 0, shown, shown} {
 		b = le.AppendUint16(b, v)
 	}
-	b = le.AppendUint32(b, uint32(size))
-	b = le.AppendUint32(b, uint32(offset))
+	b = le.AppendUint32(b, uint32(stop-start))
+	b = le.AppendUint32(b, uint32(start))
 	return le.AppendUint16(b, 0)
 }
 
@@ -158,14 +174,41 @@ func readZip(r *io.SectionReader, lim Limits) ([]file, error) {
 		}
 		size := int64(binary.LittleEndian.Uint32(head[22:]))
 		nameLen := int64(binary.LittleEndian.Uint16(head[26:]))
-		if left -= localSize + nameLen + size; left < endSize || nameLen > 300 || len(files) >= lim.Files {
-			return nil, malformed(RuleZip, "", "an entry is longer than the file, its name too long, or there are too many")
+		if left -= localSize + nameLen + size; left < endSize || nameLen > maxName {
+			return nil, malformed(RuleZip, "", "an entry is longer than the file, or its name too long")
 		}
-		buf := make([]byte, nameLen+size)
-		if _, err := io.ReadFull(in, buf); err != nil {
+		if len(files) >= lim.Files {
+			return nil, malformed(RuleLimit, "", "more than %d files", lim.Files)
+		}
+		name, err := readAll(in, nameLen)
+		if err != nil {
 			return nil, readError(err)
 		}
-		files = append(files, file{string(buf[:nameLen]), buf[nameLen:]})
+		if most := maxSize(string(name)); size > most {
+			return nil, malformed(RuleLimit, string(name), "%d bytes; at most %d are allowed", size, most)
+		}
+		content, err := readAll(in, size)
+		if err != nil {
+			return nil, readError(err)
+		}
+		files = append(files, file{string(name), content})
+	}
+}
+
+// readAll reads n bytes. It asks for memory only as bytes arrive: n is a
+// header's word, and the size of the whole may be no more than the caller's.
+func readAll(r io.Reader, n int64) ([]byte, error) {
+	const step = 1 << 20
+	b := make([]byte, min(n, step))
+	for at := int64(0); ; {
+		read, err := io.ReadFull(r, b[at:])
+		if err != nil {
+			return nil, err
+		}
+		if at += int64(read); at == n {
+			return b, nil
+		}
+		b = append(b, make([]byte, min(n-at, at))...)
 	}
 }
 

@@ -54,6 +54,18 @@ func (e Envelope) JSON() []byte {
 	return append(b, `"}]}`...)
 }
 
+// Check holds an envelope that did not come through ParseEnvelope to its
+// bounds. Every error is an *Error.
+func (e Envelope) Check() error {
+	if len(e.Payload) > custody.MaxPayload {
+		return refuse(RuleEnvelopeSize, "the payload has %d bytes; at most %d are allowed", len(e.Payload), custody.MaxPayload)
+	}
+	if len(e.Payload) == 0 || len(e.Signature) == 0 || len(e.Signature) > maxSignature {
+		return refuse(RuleEnvelopeForm, "the payload is empty, or the signature is empty or over %d bytes", maxSignature)
+	}
+	return nil
+}
+
 // ParseEnvelope reads an envelope. Only the bytes that JSON would write pass:
 // one event has one envelope. Every error is an *Error. The signature is not
 // verified.
@@ -72,7 +84,7 @@ func ParseEnvelope(b []byte) (Envelope, error) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&raw); err != nil {
-		return Envelope{}, refuse(RuleEnvelopeForm, "%v", err)
+		return Envelope{}, refuse(RuleEnvelopeForm, "%.200s", err.Error()) // it may quote the input
 	}
 	if raw.PayloadType != PayloadType {
 		return Envelope{}, refuse(RuleEnvelopeForm, "payloadType is %.80q, not %s", raw.PayloadType, PayloadType)
@@ -91,13 +103,10 @@ func ParseEnvelope(b []byte) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, refuse(RuleEnvelopeForm, "sig is not strict base64: %v", err)
 	}
-	if len(payload) > custody.MaxPayload {
-		return Envelope{}, refuse(RuleEnvelopeSize, "the payload has %d bytes; at most %d are allowed", len(payload), custody.MaxPayload)
-	}
-	if len(payload) == 0 || len(sig) == 0 || len(sig) > maxSignature {
-		return Envelope{}, refuse(RuleEnvelopeForm, "the payload is empty, or the signature is empty or over %d bytes", maxSignature)
-	}
 	e := Envelope{Payload: payload, Signature: sig}
+	if err := e.Check(); err != nil {
+		return Envelope{}, err
+	}
 	if !bytes.Equal(e.JSON(), b) {
 		return Envelope{}, refuse(RuleEnvelopeForm, "not the one encoding of this envelope (order, white space, duplicate or missing members)")
 	}

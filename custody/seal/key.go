@@ -41,12 +41,18 @@ func ParseSPKI(der []byte) (PublicKey, error) {
 // FromECDSA wraps a P-256 key. Where der is not nil, it must be the key's one
 // encoding.
 func FromECDSA(key *ecdsa.PublicKey, der []byte) (PublicKey, error) {
-	if key == nil || key.Curve != elliptic.P256() {
+	if key == nil || key.Curve != elliptic.P256() || key.X == nil || key.Y == nil {
 		return PublicKey{}, refuse(RuleKeyForm, "not an ECDSA P-256 key")
 	}
 	spki, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return PublicKey{}, refuse(RuleKeyForm, "%v", err)
+	}
+	// A key of its own: what the caller does to his must not part it from its id.
+	parsed, err := x509.ParsePKIXPublicKey(spki)
+	key, ok := parsed.(*ecdsa.PublicKey)
+	if err != nil || !ok {
+		return PublicKey{}, refuse(RuleKeyForm, "not a point of P-256: %v", err)
 	}
 	if der != nil && !bytes.Equal(spki, der) {
 		return PublicKey{}, refuse(RuleKeyForm, "the SPKI does not re-encode to itself")
@@ -58,10 +64,12 @@ func FromECDSA(key *ecdsa.PublicKey, der []byte) (PublicKey, error) {
 	return PublicKey{key: key, spki: spki, verifier: v}, nil
 }
 
-// ParsePublicPEM reads exactly one PUBLIC KEY block as PEM writes it.
+// ParsePublicPEM reads exactly what PEM writes, one PUBLIC KEY block. Text
+// around it or another line length is refused: tools differ in which block of
+// a file with several they take.
 func ParsePublicPEM(b []byte) (PublicKey, error) {
 	block, rest := pem.Decode(b)
-	if block == nil || block.Type != string(cryptoutils.PublicKeyPEMType) || len(block.Headers) != 0 || len(bytes.TrimSpace(rest)) != 0 {
+	if block == nil || len(rest) != 0 || !bytes.Equal(cryptoutils.PEMEncode(cryptoutils.PublicKeyPEMType, block.Bytes), b) {
 		return PublicKey{}, refuse(RuleKeyForm, "not exactly one PEM block of type PUBLIC KEY")
 	}
 	return ParseSPKI(block.Bytes)

@@ -60,7 +60,10 @@ func (s *signer) Sign(payload []byte) (Envelope, error) {
 	}
 	e := Envelope{Payload: bytes.Clone(payload), Signature: sig}
 	// A faulty signer must not put a signature into the world that nobody accepts.
-	return e, s.public.Verify(e)
+	if err := s.public.Verify(e); err != nil {
+		return Envelope{}, err
+	}
+	return e, nil
 }
 
 var (
@@ -99,6 +102,9 @@ func checkSignature(der []byte) error {
 // parseSignature reads SEQUENCE { r INTEGER, s INTEGER } with 1 <= r, s < n.
 func parseSignature(der []byte) (r, s *big.Int, err error) {
 	r, s = new(big.Int), new(big.Int)
+	if len(der) > maxSignature {
+		return nil, nil, refuse(RuleSignatureForm, "%d bytes; a signature by P-256 has at most %d", len(der), maxSignature)
+	}
 	input := cryptobyte.String(der)
 	var inner cryptobyte.String
 	if !input.ReadASN1(&inner, asn1.SEQUENCE) || !input.Empty() || !inner.ReadASN1Integer(r) || !inner.ReadASN1Integer(s) || !inner.Empty() {

@@ -43,8 +43,8 @@ func ParseCheckpointBody(b []byte) (Checkpoint, error) {
 	if len(lines) != 4 || lines[3] != "" {
 		return Checkpoint{}, fmt.Errorf("couldn't read %d lines: %w", len(lines)-1, ErrCheckpoint)
 	}
-	size, err := strconv.ParseUint(lines[1], 10, 63)
-	if err != nil {
+	size, err := strconv.ParseUint(lines[1], 10, 64)
+	if err != nil || size > MaxSize {
 		return Checkpoint{}, fmt.Errorf("couldn't read size: %w", ErrCheckpoint)
 	}
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
@@ -62,6 +62,12 @@ func ParseCheckpointBody(b []byte) (Checkpoint, error) {
 func SignCheckpoint(c Checkpoint, signers ...note.Signer) ([]byte, error) {
 	if !custody.ValidOrigin(c.Origin) {
 		return nil, fmt.Errorf("couldn't sign checkpoint: origin %.80q is not a bare lower-case host name", c.Origin)
+	}
+	if c.Size > MaxSize {
+		return nil, fmt.Errorf("couldn't sign checkpoint: %d leaves, and no log has more than %d", c.Size, uint64(MaxSize))
+	}
+	if len(signers) == 0 {
+		return nil, errors.New("couldn't sign checkpoint: no signer")
 	}
 	b, err := note.Sign(&note.Note{Text: string(c.Body())}, signers...)
 	if err != nil {

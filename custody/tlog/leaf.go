@@ -18,6 +18,9 @@ var ErrLeaf = errors.New("not a canonical hashedrekord 0.0.2 leaf")
 // maxLeaf is the tlog-tiles limit for one entry, in bytes.
 const maxLeaf = 65535
 
+// maxSignature bounds a DER signature by P-256, in bytes.
+const maxSignature = 72
+
 // Leaf returns the log entry that commits to a sealed event (FORMAT, LEAF):
 // about 490 bytes.
 func Leaf(e seal.Envelope, key seal.PublicKey) []byte {
@@ -44,7 +47,9 @@ type LeafFields struct {
 	SPKI      []byte // DER
 }
 
-// ParseLeaf reads a leaf; only the bytes that Leaf would write pass.
+// ParseLeaf reads a leaf; only bytes that Leaf would write pass, of some
+// P-256 key and some signature. Whether that signature holds cannot be said
+// without the event. Errors wrap ErrLeaf.
 func ParseLeaf(b []byte) (LeafFields, error) {
 	if len(b) > maxLeaf {
 		return LeafFields{}, fmt.Errorf("couldn't read leaf of %d bytes: %w", len(b), ErrLeaf)
@@ -67,13 +72,19 @@ func ParseLeaf(b []byte) (LeafFields, error) {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(b, &raw); err != nil {
-		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w (%v)", ErrLeaf, err)
+		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w (%.200s)", ErrLeaf, err.Error())
 	}
 	r := raw.Spec.Record
 	spki := r.Signature.Verifier.PublicKey.RawBytes
 	// The comparison is what judges; the reading above only finds the parts.
 	if len(r.Data.Digest) != sha256.Size || !bytes.Equal(encodeLeaf(r.Data.Digest, r.Signature.Content, spki), b) {
 		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w", ErrLeaf)
+	}
+	if n := len(r.Signature.Content); n == 0 || n > maxSignature {
+		return LeafFields{}, fmt.Errorf("couldn't read leaf with a signature of %d bytes: %w", n, ErrLeaf)
+	}
+	if _, err := seal.ParseSPKI(spki); err != nil {
+		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w (%v)", ErrLeaf, err)
 	}
 	return LeafFields{EventID: evidence.Digest(r.Data.Digest), Signature: r.Signature.Content, SPKI: spki}, nil
 }

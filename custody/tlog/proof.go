@@ -3,10 +3,10 @@ package tlog
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -16,13 +16,18 @@ var ErrProof = errors.New("the proof does not hold")
 // EmptyRoot is the root of a tree without leaves: SHA-256 of nothing.
 var EmptyRoot = evidence.Sum(nil)
 
-// maxProof is more hashes than any proof in a tree of 2^63 leaves has.
+// MaxSize is the largest size of a log: the largest integer that a statement
+// can say of one (FORMAT, PAYLOAD). It is also a guard: x/mod's arithmetic
+// loops for ever on sizes over 2^62, which a hostile log could sign.
+const MaxSize = custody.MaxInteger
+
+// maxProof is more hashes than any proof in a tree of MaxSize leaves has.
 const maxProof = 128
 
 // VerifyInclusion checks that leafHash is leaf index of the tree of size
 // leaves with this root (RFC 6962, section 2.1.1). Errors wrap ErrProof.
 func VerifyInclusion(leafHash evidence.Digest, index, size uint64, proof []evidence.Digest, root evidence.Digest) error {
-	if size > math.MaxInt64 || index >= size || len(proof) > maxProof {
+	if size > MaxSize || index >= size || len(proof) > maxProof {
 		return fmt.Errorf("leaf %d of %d with %d hashes: %w", index, size, len(proof), ErrProof)
 	}
 	if err := tlog.CheckRecord(hashes(proof), int64(size), tlog.Hash(root), int64(index), tlog.Hash(leafHash)); err != nil {
@@ -37,7 +42,7 @@ func VerifyInclusion(leafHash evidence.Digest, index, size uint64, proof []evide
 func VerifyConsistency(size1 uint64, root1 evidence.Digest, size2 uint64, root2 evidence.Digest, proof []evidence.Digest) error {
 	bad := fmt.Errorf("%d leaves to %d: %w", size1, size2, ErrProof)
 	switch {
-	case size1 > size2 || size2 > math.MaxInt64 || len(proof) > maxProof:
+	case size1 > size2 || size2 > MaxSize || len(proof) > maxProof:
 		return bad
 	case size1 == 0:
 		if root1 != EmptyRoot || len(proof) != 0 {
@@ -75,7 +80,7 @@ func (f ReaderFunc) Hashes(nodes []Node) ([]evidence.Digest, error) { return f(n
 
 // ProveInclusion returns the audit path of leaf index in the tree of size.
 func ProveInclusion(size, index uint64, r Reader) ([]evidence.Digest, error) {
-	if index >= size || size > math.MaxInt64 {
+	if index >= size || size > MaxSize {
 		return nil, fmt.Errorf("couldn't prove leaf %d of %d: no such leaf", index, size)
 	}
 	p, err := tlog.ProveRecord(int64(size), int64(index), adapt(r))
@@ -88,7 +93,7 @@ func ProveInclusion(size, index uint64, r Reader) ([]evidence.Digest, error) {
 // ProveConsistency returns the proof that the tree of size1 is a prefix of
 // that of size2; none is needed from 0 or to itself.
 func ProveConsistency(size1, size2 uint64, r Reader) ([]evidence.Digest, error) {
-	if size1 > size2 || size2 > math.MaxInt64 {
+	if size1 > size2 || size2 > MaxSize {
 		return nil, fmt.Errorf("couldn't prove %d leaves to be a prefix of %d", size1, size2)
 	}
 	if size1 == 0 || size1 == size2 {
@@ -105,6 +110,9 @@ func ProveConsistency(size1, size2 uint64, r Reader) ([]evidence.Digest, error) 
 func Root(size uint64, r Reader) (evidence.Digest, error) {
 	if size == 0 {
 		return EmptyRoot, nil
+	}
+	if size > MaxSize {
+		return evidence.Digest{}, fmt.Errorf("couldn't compute the root of %d leaves: no log has more than %d", size, uint64(MaxSize))
 	}
 	h, err := tlog.TreeHash(int64(size), adapt(r))
 	if err != nil {

@@ -112,7 +112,7 @@ func (f *Frontier) UnmarshalBinary(b []byte) error {
 		return fmt.Errorf("couldn't read %d bytes: %w", len(b), ErrFrontier)
 	}
 	size := binary.BigEndian.Uint64(b)
-	if b = b[8:]; len(b) != bits.OnesCount64(size)*width {
+	if b = b[8:]; size > MaxSize || len(b) != bits.OnesCount64(size)*width {
 		return fmt.Errorf("couldn't read the edges of %d leaves from %d bytes: %w", size, len(b), ErrFrontier)
 	}
 	f.size, f.edges = size, make([]evidence.Digest, len(b)/width)

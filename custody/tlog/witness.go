@@ -1,14 +1,16 @@
 package tlog
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -24,7 +26,7 @@ func NewWitnessVerifier(vkey string) (note.Verifier, error) {
 	hash, key64, _ := strings.Cut(rest, "+")
 	want, err := strconv.ParseUint(hash, 16, 32)
 	raw, err64 := base64.StdEncoding.Strict().DecodeString(key64)
-	if err != nil || err64 != nil || len(hash) != 8 || name == "" || len(raw) != 1+ed25519.PublicKeySize || raw[0] != cosignatureType {
+	if err != nil || err64 != nil || hash != fmt.Sprintf("%08x", want) || !validName(name) || len(raw) != 1+ed25519.PublicKeySize || raw[0] != cosignatureType {
 		return nil, fmt.Errorf("couldn't read witness key %.80q: not name+hash+key of a cosignature/v1 witness", vkey)
 	}
 	sum := sha256.Sum256(append([]byte(name+"\n"), raw...))
@@ -32,6 +34,11 @@ func NewWitnessVerifier(vkey string) (note.Verifier, error) {
 		return nil, fmt.Errorf("couldn't read witness key %.80q: its hash is not its key's", vkey)
 	}
 	return &witness{name, uint32(want), raw[1:]}, nil
+}
+
+// validName: the names that a note's signature lines can carry.
+func validName(name string) bool {
+	return name != "" && utf8.ValidString(name) && strings.IndexFunc(name, unicode.IsSpace) < 0
 }
 
 type witness struct {
@@ -54,15 +61,19 @@ func (w *witness) Verify(msg, sig []byte) bool {
 }
 
 // CountWitnesses returns how many different witnesses cosigned the note. A
-// cosignature that does not hold counts for nothing.
+// cosignature that does not hold counts for nothing, and neither does a
+// verifier that NewWitnessVerifier did not make: without its key it could be
+// counted twice under two names.
 func CountWitnesses(msg []byte, witnesses []note.Verifier) int {
 	count := 0
-	for i, w := range witnesses {
-		twice := false
-		for _, other := range witnesses[:i] {
-			twice = twice || bytes.Equal(other.(*witness).key, w.(*witness).key)
+	var counted []ed25519.PublicKey
+	for _, v := range witnesses {
+		w, ok := v.(*witness)
+		if !ok || slices.ContainsFunc(counted, func(k ed25519.PublicKey) bool { return k.Equal(w.key) }) {
+			continue
 		}
-		if _, err := note.Open(msg, note.VerifierList(w)); err == nil && !twice {
+		if _, err := note.Open(msg, note.VerifierList(w)); err == nil {
+			counted = append(counted, w.key)
 			count++
 		}
 	}

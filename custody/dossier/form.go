@@ -1,0 +1,147 @@
+package dossier
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// The most bytes that a file of each place may have. They keep a reader from
+// reading structure out of a gigabyte of commas; what is only held and hashed
+// is bounded by the whole.
+const (
+	maxNote   = 64 << 10
+	maxBundle = 1 << 20  // a payload of 256 KiB in base64, a note of 64 KiB escaped
+	maxScope  = 32 << 20 // some 480,000 items
+	maxSmall  = 64 << 10 // keys, proofs, log document
+)
+
+// maxSize bounds a file by its name.
+func maxSize(name string) int64 {
+	switch {
+	case strings.HasPrefix(name, bundles):
+		return maxBundle
+	case name == scopePath:
+		return maxScope
+	case name == logPath, name == checkpointPath, strings.HasPrefix(name, keysDir), strings.HasPrefix(name, consistency):
+		return maxSmall
+	}
+	return 1 << 32
+}
+
+// maxIndex bounds log indexes and sizes that name a file: with 12 digits the
+// order of names is the order of numbers.
+const maxIndex = 1_000_000_000_000
+
+// maxProof is more hashes than any proof has.
+const maxProof = 128
+
+// check holds a dossier to what its form can express. Reader and writer share
+// it: what is written can be read.
+func (d *Dossier) check() error {
+	items := d.Scope.Items
+	for i := 1; i < len(items); i++ {
+		if items[i-1].Compare(items[i]) >= 0 {
+			return malformed(RuleFile, scopePath, "items must be sorted and unique")
+		}
+	}
+	for i := range d.Events {
+		if i > 0 && d.Events[i-1].Index >= d.Events[i].Index {
+			return malformed(RuleFile, bundlePath(d.Events[i].Index), "events must ascend by log index")
+		}
+		if err := d.Events[i].check(); err != nil {
+			return err
+		}
+	}
+	for size, proof := range d.Consistency {
+		if size >= maxIndex || len(proof) > maxProof {
+			return malformed(RuleFile, consistencyPath(size), "a size of over 12 digits, or over %d hashes", maxProof)
+		}
+	}
+	for _, named := range []struct {
+		dir   string
+		files map[evidence.Digest][]byte
+	}{{documents, d.Documents}, {details, d.Details}} {
+		for id, b := range named.files {
+			if evidence.Sum(b) != id {
+				return malformed(RuleFile, named.dir+id.String()+".json", "its SHA-256 is not its name")
+			}
+		}
+	}
+	for id, b := range d.Blocks {
+		if len(b)%len(id) != 0 {
+			return malformed(RuleFile, blocksPath(id), "%d bytes are not 32-byte hashes", len(b))
+		}
+	}
+	return d.checkAttachments()
+}
+
+func (e *Event) check() error {
+	path := bundlePath(e.Index)
+	if e.Key.ECDSA() == nil {
+		return malformed(RuleBundle, path, "has no key")
+	}
+	if e.Index >= maxIndex || len(e.Proof) > maxProof {
+		return malformed(RuleBundle, path, "a log index of over 12 digits, or over %d hashes", maxProof)
+	}
+	if err := e.Envelope.Check(); err != nil {
+		return malformed(RuleBundle, path, "%w", err)
+	}
+	return nil
+}
+
+func (d *Dossier) checkAttachments() error {
+	folded := map[string]bool{}
+	for name := range d.Attachments {
+		if !safeName(name) {
+			return malformed(RuleLayout, attachments+name, "an attachment's name is 1 to 100 of a-z A-Z 0-9 . _ - , neither begins nor ends with a dot and is no device's")
+		}
+		lower := strings.ToLower(name)
+		if folded[lower] {
+			return malformed(RuleLayout, attachments+name, "two attachments' names differ only in case")
+		}
+		folded[lower] = true
+	}
+	return nil
+}
+
+// devices are names that Windows gives to devices, whatever follows a dot.
+var devices = []string{"con", "prn", "aux", "nul"}
+
+// safeName bounds attachment names to what is harmless on every file system.
+func safeName(s string) bool {
+	if len(s) == 0 || len(s) > 100 || s[0] == '.' || s[len(s)-1] == '.' {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	stem, _, _ := strings.Cut(strings.ToLower(s), ".")
+	numbered := len(stem) == 4 && (stem[:3] == "com" || stem[:3] == "lpt") && stem[3] >= '0' && stem[3] <= '9'
+	return !numbered && !slices.Contains(devices, stem)
+}
+
+// checkNote holds the checkpoint file to the form of a signed note: text, an
+// empty line, signature lines, in characters that JSON can repeat unchanged.
+// It verifies no signature.
+func checkNote(b []byte) (text []byte, err error) {
+	text, signatures, found := bytes.Cut(b, []byte("\n\n"))
+	if !found || len(b) > maxNote || !utf8.Valid(b) || bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\n' }) {
+		return nil, errors.New("not a signed note of at most 64 KiB of text")
+	}
+	for line := range bytes.Lines(signatures) {
+		if !bytes.HasPrefix(line, []byte("\u2014 ")) || line[len(line)-1] != '\n' {
+			return nil, errors.New("a line after the text is not a signature's")
+		}
+	}
+	if len(signatures) == 0 {
+		return nil, errors.New("no signature")
+	}
+	return append(bytes.Clone(text), '\n'), nil
+}
