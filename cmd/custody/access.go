@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -131,8 +132,7 @@ func (a *app) getCommand() *cobra.Command {
 	return examples(cmd, "custody get ITEM -o exhibit-3.dd")
 }
 
-// destination is the file to write. A recorded name is somebody else's word: it
-// is only ever a name in the current directory.
+// destination is the file to write: the one named, else the recorded name.
 func (a *app) destination(cmd *cobra.Command, d *desk.Desk, item evidence.Digest, out string) (string, error) {
 	if out != "" {
 		if info, err := os.Stat(out); err == nil && info.IsDir() {
@@ -148,9 +148,15 @@ func (a *app) destination(cmd *cobra.Command, d *desk.Desk, item evidence.Digest
 	if err != nil {
 		return "", err
 	}
-	name := fields["fileName"]
-	if evidence.CheckFileName(name) != nil || filepath.Base(name) != name || name[0] == '.' || !filepath.IsLocal(name) {
-		name = item.String() + ".bin"
+	return safeName(fields["fileName"], item), nil
+}
+
+// safeName is the recorded name where it is only ever a plain name in the
+// current directory, on any system; it is somebody else's word.
+func safeName(recorded string, item evidence.Digest) string {
+	if evidence.CheckFileName(recorded) != nil || !filepath.IsLocal(recorded) || strings.HasPrefix(recorded, ".") ||
+		strings.ContainsAny(recorded, `<>:"|?*`) || strings.TrimRight(recorded, " .") != recorded {
+		return item.String() + ".bin"
 	}
-	return name, nil
+	return recorded
 }

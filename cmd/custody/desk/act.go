@@ -130,11 +130,12 @@ func (d *Desk) state(ctx context.Context, a act) (*custody.Statement, [][]byte, 
 	if _, err := io.ReadFull(d.Rand, p.Nonce[:]); err != nil {
 		return nil, nil, fmt.Errorf("couldn't draw nonce: %w", err)
 	}
-	if p.Chains, err = d.links(ctx, p.Advances(), a.verified); err != nil {
+	var newest uint64
+	if p.Chains, newest, err = d.links(ctx, p.Advances(), a.verified); err != nil {
 		return nil, nil, err
 	}
 	// The checkpoint last: it has to include everything the event stands on.
-	if p.Seen, err = d.look(ctx); err != nil {
+	if p.Seen, err = d.lookPast(ctx, newest); err != nil {
 		return nil, nil, err
 	}
 	return &custody.Statement{Type: custody.StatementType, PredicateType: custody.PredicateType,
@@ -181,9 +182,9 @@ func (d *Desk) details(fields map[custody.Field]string) (map[custody.Field]evide
 
 // links binds the statement to the head of every chain it advances. Heads come
 // from the service, which knows the newest; where the verified dossier knows
-// the chain, the two must agree.
-func (d *Desk) links(ctx context.Context, advances []custody.Advance, verified *Dossier) ([]custody.Link, error) {
-	links := make([]custody.Link, 0, len(advances))
+// the chain, the two must agree. It also returns the newest head's log index.
+func (d *Desk) links(ctx context.Context, advances []custody.Advance, verified *Dossier) (links []custody.Link, newest uint64, err error) {
+	links = make([]custody.Link, 0, len(advances))
 	for _, a := range advances {
 		if a.Founds {
 			links = append(links, custody.Link{ID: a.ID})
@@ -191,23 +192,24 @@ func (d *Desk) links(ctx context.Context, advances []custody.Advance, verified *
 		}
 		head, ok, err := d.Service.Chain(ctx, a.ID)
 		if err != nil {
-			return nil, fmt.Errorf("couldn't get the head of %s chain %s: %w", a.Type, a.ID.Short(), err)
+			return nil, 0, fmt.Errorf("couldn't get the head of %s chain %s: %w", a.Type, a.ID.Short(), err)
 		}
 		if err := verified.agrees(a, head, ok); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if !ok {
 			if !a.MayFound {
-				return nil, fmt.Errorf("couldn't find %s %s: %w", a.Type, a.ID.Short(), ErrUnknown)
+				return nil, 0, fmt.Errorf("couldn't find %s %s: %w", a.Type, a.ID.Short(), ErrUnknown)
 			}
 			links = append(links, custody.Link{ID: a.ID})
 			continue
 		}
 		prev := head.Leaf
+		newest = max(newest, head.Index)
 		links = append(links, custody.Link{ID: a.ID, Seq: head.Seq + 1, Prev: &prev})
 	}
 	slices.SortFunc(links, func(x, y custody.Link) int { return x.ID.Compare(y.ID) })
-	return links, nil
+	return links, newest, nil
 }
 
 // ErrUnknown reports something the service does not show to this person.
@@ -225,7 +227,7 @@ func (d *Desk) send(ctx context.Context, e keyring.Entry) (Recorded, error) {
 	}
 	if err != nil {
 		var no *Answer
-		if errors.As(err, &no) && no.final() {
+		if errors.As(err, &no) && no.final(e.Upload != "") {
 			return Recorded{}, errors.Join(fmt.Errorf("couldn't record %s: %w", e.Kind, err),
 				d.Outbox.Refuse(e.EventID, no.Error(), d.Clock().UTC()))
 		}

@@ -83,7 +83,7 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 	}
 	out, err := d.finish(ctx, in, upload.ID, m)
 	var no *Answer
-	if err == nil || errors.As(err, &no) && no.final() {
+	if err == nil || errors.As(err, &no) && no.final(true) {
 		err = errors.Join(err, memory.forget())
 	}
 	return out, err

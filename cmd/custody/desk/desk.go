@@ -144,6 +144,27 @@ func (d *Desk) look(ctx context.Context) (custody.Seen, error) {
 	return custody.Seen{Size: head.Size, Root: head.Root}, nil
 }
 
+// lookPast is look for a checkpoint that includes the leaf index. A checkpoint
+// is published just after the event that it includes, so it may take a moment.
+func (d *Desk) lookPast(ctx context.Context, index uint64) (custody.Seen, error) {
+	for try := 1; ; try++ {
+		seen, err := d.look(ctx)
+		if err != nil || seen.Size > index {
+			return seen, err
+		}
+		if try == 50 {
+			return seen, fmt.Errorf("couldn't see a checkpoint that includes leaf %d: the newest has %d leaves", index, seen.Size)
+		}
+		timer := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return seen, ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
 // Checkpoint fetches, checks and returns the log's newest checkpoint.
 func (d *Desk) Checkpoint(ctx context.Context) (keyring.Head, error) {
 	if _, err := d.look(ctx); err != nil {

@@ -343,6 +343,28 @@ func TestDepositIsTakenUp(t *testing.T) {
 	}
 }
 
+// TestDepositStopsWhereItCanGoOn: Ctrl-C in the middle.
+func TestDepositStopsWhereItCanGoOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := newCast(t)
+	path, _ := image(t, 3.1)
+	c.f.part = func(n int) error {
+		if n == 2 {
+			cancel()
+			return ctx.Err()
+		}
+		return nil
+	}
+	in := Depositing{Path: path, Case: c.matter, Parent: &c.exhibit}
+	if _, err := c.officer.Deposit(ctx, in); !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("got %v, want ErrInterrupted", err)
+	}
+	c.f.part = nil
+	if _, err := c.officer.Deposit(context.Background(), in); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDepositRefusals(t *testing.T) {
 	ctx := context.Background()
 	c := newCast(t)

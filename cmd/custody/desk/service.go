@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -254,13 +255,20 @@ const (
 	CodeMismatch = "digest-mismatch"
 )
 
-// final reports whether sending the same event again cannot help.
-func (a *Answer) final() bool {
+// final reports whether sending the same event again cannot help. finishing
+// says that the event finishes an upload.
+func (a *Answer) final(finishing bool) bool {
 	switch a.Status {
-	case 400, 403, 413, 422:
+	case 400, 413, 422:
 		return true
+	case 403:
+		// An invitation was presented that permits another act: not this
+		// event's fault.
+		return !strings.HasPrefix(a.Rule, "invite.")
+	case 404:
+		return finishing // the session is gone, and the deposit was not recorded
 	case 409:
-		return a.Code == CodeStale || a.Code == "artifact-exists"
+		return a.Code != "request-in-flight" && (finishing || a.Code == CodeStale)
 	}
 	return false
 }
