@@ -121,6 +121,10 @@ func (f *fakeService) Append(_ context.Context, s Submission) (Receipt, error) {
 	}
 	for _, b := range s.Documents {
 		f.story.Disclose(b)
+		f.learn(b)
+	}
+	if f.keys[st.Predicate.Signer.Key].SPKI() == nil {
+		return Receipt{}, &Answer{Status: 422, Code: "rule-refused", Rule: "document.missing", Detail: "the key is not known"}
 	}
 	for _, b := range s.Details {
 		f.details[evidence.Sum(b)] = b
@@ -139,6 +143,19 @@ func (f *fakeService) Append(_ context.Context, s Submission) (Receipt, error) {
 		}
 	}
 	return f.receiptAt(len(f.story.Entries) - 1), nil
+}
+
+// learn keeps the keys that a document brings: the service knows no others.
+func (f *fakeService) learn(b []byte) {
+	spkis := [][]byte{b}
+	if doc, err := custody.ParseOrgDocument(b); err == nil {
+		spkis = doc.RootKeys
+	}
+	for _, spki := range spkis {
+		if k, err := seal.ParseSPKI(spki); err == nil {
+			f.keys[k.ID()] = k
+		}
+	}
 }
 
 func refusalAnswer(err error) error {

@@ -82,7 +82,7 @@ func (d *Desk) RequestKey(ctx context.Context, in KeyRequest) (Requested, error)
 	key := d.Key.KeyID()
 	r, err := d.perform(ctx, func() (act, error) {
 		return act{body: &custody.KeyRequested{Key: key, Org: in.Organisation, Person: id},
-			telling: in.Telling, documents: [][]byte{person}}, nil
+			telling: in.Telling, documents: [][]byte{person, d.Key.Public().SPKI()}}, nil
 	})
 	return Requested{Recorded: r, Key: key, Person: id, PersonDocument: person}, err
 }

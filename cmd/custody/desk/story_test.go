@@ -46,7 +46,6 @@ func sitQuickly(t *testing.T, f *fakeService, name string) *Desk {
 }
 
 func (f *fakeService) desk(home *keyring.Home, key *keyring.Key) *Desk {
-	f.keys[key.KeyID()] = key.Public()
 	now := time.Date(2026, 3, 3, 9, 0, 0, 0, time.FixedZone("", 5*3600))
 	return &Desk{Service: f, Key: key, Outbox: home.Outbox, Seen: home.Seen, Server: "http://127.0.0.1:8440",
 		Clock: func() time.Time { now = now.Add(time.Second); return now }, Rand: rand.Reader, State: filepath.Join(home.Dir, "uploads")}
