@@ -22,8 +22,13 @@ var public = map[string]bool{
 	"GET /v1/trust":           true,
 }
 
-// invitationRoute is the one route an invitation opens: its one event.
-const invitationRoute = "POST /v1/events"
+// invitationRoutes are what an invitation opens: its one event, and the head of
+// its organisation's chain, which a key.requested has to continue. The use case
+// holds it to that one chain.
+var invitationRoutes = map[string]bool{
+	"POST /v1/events":          true,
+	"GET /v1/chains/{chainId}": true,
+}
 
 // authenticate finds who asks before anything of the request is read.
 func (e *edge) authenticate(next http.Handler) http.Handler {
@@ -46,7 +51,7 @@ func (e *edge) authenticate(next http.Handler) http.Handler {
 		case caller.Nobody():
 			e.exit(w, r, &registrar.Unauthenticated{Reason: registrar.ReasonUnknown})
 			return
-		case caller.Invitation != nil && name != invitationRoute:
+		case caller.Invitation != nil && !invitationRoutes[name]:
 			e.exit(w, r, &registrar.Forbidden{Rule: "invitation.one-act", Message: "an invitation permits its one event and nothing else"})
 			return
 		}

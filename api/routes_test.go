@@ -329,11 +329,11 @@ func TestEnvelopeReachesTheJudgeByteExact(t *testing.T) {
 	}
 }
 
-func TestInvitationOpensOneRoute(t *testing.T) {
+func TestInvitationOpensItsRoutes(t *testing.T) {
 	f := newFake()
 	h := newTestHandler(t, f, Limits{})
 	for _, s := range samples() {
-		if public[s.route] || s.route == invitationRoute {
+		if public[s.route] || invitationRoutes[s.route] {
 			continue
 		}
 		p := wantProblem(t, serve(h, s.request(inviteToken)), "forbidden")

@@ -14,6 +14,9 @@ import (
 // parts and a last short block all occur.
 const imageSize = 36 << 20
 
+// madeImage is the name of the image that is made where none is given.
+const madeImage = "exhibit-1.img"
+
 // exhibits are the files on the made image: what a seized stick might hold,
 // Urdu names included.
 var exhibits = []struct {

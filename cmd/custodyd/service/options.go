@@ -1,0 +1,51 @@
+// Package service puts the parts together: database, object store, ledger,
+// registrar and API, started and stopped in the right order. With nothing
+// configured it runs a private PostgreSQL and a private S3 server.
+package service
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence/vault"
+)
+
+// Options say what to run. The zero value runs everything privately under the
+// default state directory.
+type Options struct {
+	Data   string // state directory; "" the default for this user
+	Listen string // host:port; port 0 for any
+
+	Origin string       // of a new log; "" draws one
+	Mode   custody.Mode // of a new log
+
+	Database *Database     // nil: a private PostgreSQL
+	PGBinDir string        // where initdb and postgres are; "" looks for them
+	Store    *vault.Config // nil: a private S3 server
+
+	// Retention of the private store; an outside store's is in Store.
+	RetentionMode   vault.Mode
+	RetentionPeriod time.Duration
+
+	PolicyFile  string // trust policy for reports, read anew for each; "" none
+	MaxArtifact uint64 // bytes; 0: what the store takes
+	TokenLife   time.Duration
+	InviteLife  time.Duration
+
+	// S3Args make this program run locals3.Child when it is executed anew.
+	S3Args []string
+
+	Announce io.Writer    // what was started, in words; nil: nothing
+	Log      *slog.Logger // nil: nothing
+}
+
+// Database is an outside PostgreSQL.
+type Database struct {
+	App      string // connection string of custody_app
+	Migrator string // connection string of custody_migrator; "" migrates with App's
+}
+
+// S3Command is the hidden subcommand that runs the private S3 server.
+const S3Command = "internal-s3-server"

@@ -1,0 +1,176 @@
+package registrar
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// FinishUpload implements Uploads. The order is what makes a crash harmless:
+// digests compared, object completed under retention, its version remembered,
+// event appended. Only the last is the commit point; before it there may be an
+// object without a record, never a record without its bytes.
+func (r *Registrar) FinishUpload(ctx context.Context, c Caller, id evidence.Digest, s Submission) (Deposit, error) {
+	sub, st, err := read(s)
+	if err != nil {
+		return Deposit{}, err
+	}
+	u, err := r.session(ctx, c, id)
+	if err != nil {
+		return Deposit{}, err
+	}
+	body, ok := st.Predicate.Body.(*custody.Deposited)
+	switch {
+	case !ok:
+		return Deposit{}, &Refused{Rule: "deposit.kind", Field: "predicate.kind", Message: "an upload is finished with an artifact.deposited"}
+	case st.Predicate.Signer.Key != c.Key:
+		return Deposit{}, &Forbidden{Rule: "signer.not-caller", Message: "a caller submits events signed by its own key only"}
+	case body.Case != u.Case || !samePointer(body.Parent, u.Parent):
+		return Deposit{}, &Refused{Rule: "deposit.other-session", Field: "predicate.body", Message: "the deposit is for another case or parent than the upload session"}
+	}
+	if again, err := r.depositReceipts(ctx, sub.Envelope.EventID(), body); err == nil {
+		return again, nil
+	} else if !errors.Is(err, docket.ErrNotFound) {
+		return Deposit{}, fault("ledger", err)
+	}
+	t := r.turns.join(u.ID.String())
+	defer r.turns.leave(u.ID.String())
+	if err := t.hold(ctx); err != nil {
+		return Deposit{}, err
+	}
+	defer t.release()
+	if u, err = r.openSession(ctx, c, id); err != nil {
+		return Deposit{}, err
+	}
+	if u.Frontier < partCount(u) {
+		return Deposit{}, &Conflict{Code: CodeUploadIncomplete, Message: fmt.Sprintf("%d of %d parts are there; part %d is next", u.Frontier, partCount(u), u.Frontier+1)}
+	}
+	return r.commit(ctx, c, u, sub, body)
+}
+
+func samePointer(a, b *custody.ID) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}
+
+// depositReceipts answers a deposit that is in the log already. Both its
+// events were appended together.
+func (r *Registrar) depositReceipts(ctx context.Context, event custody.ID, body *custody.Deposited) (Deposit, error) {
+	deposited, err := r.ledger.Receipt(ctx, event)
+	if err != nil {
+		return Deposit{}, err
+	}
+	events, err := r.ledger.ChainEvents(ctx, custody.Observations(body.Item))
+	if err != nil {
+		return Deposit{}, err
+	}
+	for _, e := range events {
+		if e.Kind() == custody.KindReceived {
+			received, err := r.ledger.Receipt(ctx, e.EventID)
+			return Deposit{Deposited: receiptOf(deposited), Received: receiptOf(received)}, err
+		}
+	}
+	return Deposit{}, fmt.Errorf("couldn't find the artifact.received of deposit %s", event.Short())
+}
+
+func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub docket.Submission, body *custody.Deposited) (Deposit, error) {
+	h := evidence.NewHasher()
+	if err := h.UnmarshalBinary(u.HashState); err != nil {
+		return Deposit{}, fmt.Errorf("couldn't read the digests of upload %s: %w", u.ID.Short(), err)
+	}
+	m := h.Measured()
+	if diffs := differences(body, m); len(diffs) > 0 {
+		return Deposit{}, r.refuseDeposit(ctx, u, body, m, diffs)
+	}
+	if err := r.refuseDuplicate(ctx, c, body); err != nil {
+		return Deposit{}, err
+	}
+	parts, err := r.ledger.UploadParts(ctx, u.ID)
+	if err != nil {
+		return Deposit{}, fault("ledger", err)
+	}
+	stored := make([]StoredPart, len(parts))
+	var leaves []byte
+	for i, p := range parts {
+		stored[i] = StoredPart{Number: p.N, Size: uint64(p.Size), ETag: p.ETag, CRC64: p.CRC64}
+		leaves = append(leaves, p.Leaves...)
+	}
+	if err := r.ledger.SetUpload(ctx, u.ID, docket.UploadCompleting, sub.Envelope.JSON(), ""); err != nil {
+		return Deposit{}, fault("ledger", err)
+	}
+	// Again after a crash here: the vault finds the object it completed before.
+	object, err := r.vault.Complete(ctx, objectOf(u), stored)
+	if err != nil {
+		return Deposit{}, vaultFault(err)
+	}
+	sub.Effects = docket.Effects{Upload: &u.ID, Artifact: &docket.Artifact{Item: body.Item, Case: body.Case, SHA256: m.SHA256, Size: m.Size,
+		BlockRoot: m.BlockRoot, SHA1: m.SHA1[:], MD5: m.MD5[:], Bucket: u.Bucket, Key: u.ObjectKey, Version: object.Version,
+		Encoding: custody.EncodingPlain, Retention: object.Mode, Until: object.RetainUntil, Leaves: leaves, Stored: r.now()}}
+	act := docket.Act{Body: &custody.Received{Artifact: body.Artifact, Encoding: custody.EncodingPlain, Item: body.Item,
+		MD5: hex.EncodeToString(m.MD5[:]), SHA1: hex.EncodeToString(m.SHA1[:]),
+		Retention: custody.Retention{Mode: object.Mode, Until: custody.NewTime(object.RetainUntil.UTC())}}}
+	receipts, err := r.ledger.Deposit(ctx, sub, act)
+	if err != nil {
+		return Deposit{}, fault("ledger", err)
+	}
+	return Deposit{Deposited: receiptOf(receipts[0]), Received: receiptOf(receipts[1]), Created: receipts[0].Created}, nil
+}
+
+// differences compares what the depositor signed with what was measured.
+func differences(b *custody.Deposited, m evidence.Measured) []Difference {
+	var out []Difference
+	compare := func(name, declared, received string) {
+		if declared != "" && declared != received {
+			out = append(out, Difference{Name: name, Declared: declared, Received: received})
+		}
+	}
+	compare("sha256", b.Artifact.SHA256.String(), m.SHA256.String())
+	compare("size", strconv.FormatUint(b.Artifact.Size, 10), strconv.FormatUint(m.Size, 10))
+	compare("blockRoot", b.Artifact.BlockRoot.String(), m.BlockRoot.String())
+	compare("sha1", b.Declared.SHA1, hex.EncodeToString(m.SHA1[:]))
+	compare("md5", b.Declared.MD5, hex.EncodeToString(m.MD5[:]))
+	return out
+}
+
+// refuseDeposit records both hashes and gives the upload up.
+func (r *Registrar) refuseDeposit(ctx context.Context, u docket.Upload, b *custody.Deposited, m evidence.Measured, diffs []Difference) error {
+	about := u.Case
+	if u.Parent != nil {
+		about = *u.Parent
+	}
+	body := &custody.DepositRefused{About: about, Case: u.Case, Reason: custody.RefuseMismatch,
+		Declared: custody.Measured{BlockRoot: &b.Artifact.BlockRoot, MD5: b.Declared.MD5, SHA1: b.Declared.SHA1, SHA256: b.Artifact.SHA256, Size: b.Artifact.Size},
+		Received: custody.Measured{BlockRoot: &m.BlockRoot, MD5: hex.EncodeToString(m.MD5[:]), SHA1: hex.EncodeToString(m.SHA1[:]), SHA256: m.SHA256, Size: m.Size}}
+	receipt, err := r.ledger.Observe(ctx, docket.Act{Body: body}, docket.Effects{})
+	if err != nil {
+		return fault("ledger", err)
+	}
+	if err := r.abort(ctx, u); err != nil {
+		return err
+	}
+	return &DigestMismatch{Differences: diffs, Recorded: &receipt.EventID}
+}
+
+// refuseDuplicate tells who has the same bytes already, but only of items that
+// the caller may see: others are none of its business, and pass.
+func (r *Registrar) refuseDuplicate(ctx context.Context, c Caller, b *custody.Deposited) error {
+	same, err := r.ledger.ArtifactsBySHA256(ctx, b.Artifact.SHA256)
+	if err != nil {
+		return fault("ledger", err)
+	}
+	for _, a := range same {
+		s, err := r.sightOf(ctx, c, a.Case)
+		if err != nil {
+			return err
+		}
+		if s.item(a.Item) {
+			return &Conflict{Code: CodeArtifactExists, Message: "the same bytes are deposited already as item " + a.Item.String(), Existing: a.Item}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package registrar
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Ledger is what the use cases need of the audit chain. *ledger.Ledger
+// satisfies it; package docket holds its words and errors.
+type Ledger interface {
+	Record
+	// Append judges and appends a group, all or nothing, and returns one
+	// receipt for each submission. The same event again: its original receipt.
+	Append(ctx context.Context, group ...docket.Submission) ([]docket.Receipt, error)
+	// Deposit appends a deposit together with the service's observation of it,
+	// which relies on it: both or neither.
+	Deposit(ctx context.Context, s docket.Submission, received docket.Act) ([]docket.Receipt, error)
+	// Observe seals and appends what the service saw, with these effects.
+	Observe(ctx context.Context, act docket.Act, effects docket.Effects) (docket.Receipt, error)
+	// Receipt returns the receipt of an event in the log.
+	Receipt(ctx context.Context, event custody.ID) (docket.Receipt, error)
+
+	Key(ctx context.Context, id custody.ID) (*docket.Key, error)
+	Organisations(ctx context.Context, p docket.Page) ([]*docket.Chain, error)
+	OrgKeys(ctx context.Context, org custody.ID) ([]*docket.Key, error)
+	Involvements(ctx context.Context, org custody.ID) ([]docket.Involvement, error)
+	Ready(ctx context.Context) error
+
+	SaveToken(ctx context.Context, t docket.Token, jti string, remember time.Time) error
+	Token(ctx context.Context, hash evidence.Digest) (docket.Token, error)
+	SaveInvitation(ctx context.Context, i docket.Invitation) error
+	Invitation(ctx context.Context, hash evidence.Digest) (docket.Invitation, error)
+
+	BeginUpload(ctx context.Context, u docket.Upload) error
+	Upload(ctx context.Context, id custody.ID) (docket.Upload, error)
+	Uploads(ctx context.Context, owner custody.ID) ([]docket.Upload, error)
+	UploadParts(ctx context.Context, id custody.ID) ([]docket.UploadPart, error)
+	// AddPart stores part Frontier+1 with the hash state after it, in one
+	// transaction; ErrClosed where the session is not open any more.
+	AddPart(ctx context.Context, id custody.ID, p docket.UploadPart, hashState []byte, expires time.Time) error
+	// CompleteUpload remembers the completed object's version.
+	SetUpload(ctx context.Context, id custody.ID, status docket.UploadStatus, finish []byte, version string) error
+	ExpiredUploads(ctx context.Context, at time.Time) ([]docket.Upload, error)
+
+	Artifact(ctx context.Context, item custody.ID) (docket.Artifact, error)
+	ArtifactsBySHA256(ctx context.Context, sum evidence.Digest) ([]docket.Artifact, error)
+	Report(ctx context.Context, id custody.ID) (docket.Report, error)
+	ReportFile(ctx context.Context, id custody.ID, name string) (docket.ReportFile, error)
+}
+
+// Record is reading the chain, as gathering a dossier needs it.
+type Record interface {
+	LogDocument() ([]byte, custody.ID)
+	Checkpoint(ctx context.Context) (docket.Checkpoint, error)
+	Inclusion(ctx context.Context, index, size uint64) ([]evidence.Digest, error)
+	Consistency(ctx context.Context, from, to uint64) ([]evidence.Digest, error)
+	Event(ctx context.Context, id custody.ID) (*docket.Event, error)
+	EventByLeaf(ctx context.Context, leaf custody.ID) (*docket.Event, error)
+	EventAt(ctx context.Context, index uint64) (*docket.Event, error)
+	Chain(ctx context.Context, id custody.ID) (*docket.Chain, error)
+	// CaseChains returns every chain that belongs to the case: its own, its
+	// items', grants', and the observation and access chains about them.
+	CaseChains(ctx context.Context, id custody.ID) ([]*docket.Chain, error)
+	ChainEvents(ctx context.Context, chains ...custody.ID) ([]*docket.Event, error)
+	Blobs(ctx context.Context, ids ...evidence.Digest) (map[evidence.Digest][]byte, error)
+}
+
+// Vault is what the use cases need of the object store. It acknowledges only
+// what is durable.
+type Vault interface {
+	// Begin starts an object of size bytes under retention, with a key of its own.
+	Begin(ctx context.Context, size uint64) (Object, error)
+	// PutPart stores part n (from 1), checked by the store. Again with the same
+	// bytes: no effect.
+	PutPart(ctx context.Context, o Object, n int, data []byte) (StoredPart, error)
+	// Complete makes the parts one object. Again after an unknown outcome: the
+	// same object.
+	Complete(ctx context.Context, o Object, parts []StoredPart) (StoredObject, error)
+	// Abort discards an object that was not completed.
+	Abort(ctx context.Context, o Object) error
+	// ReadRange reads n bytes from off of one version.
+	ReadRange(ctx context.Context, key, version string, off, n uint64) (io.ReadCloser, error)
+	// Bucket names the bucket, for the record of where an artifact lies.
+	Bucket() string
+	// Ready reports whether the store answers.
+	Ready(ctx context.Context) error
+}
+
+// Object is an object being written.
+type Object struct {
+	Key      string
+	Upload   string // the store's multipart upload id
+	Size     uint64
+	PartSize uint64
+}
+
+// StoredPart is a part that the store holds.
+type StoredPart struct {
+	Number int
+	Size   uint64
+	ETag   string
+	CRC64  []byte // 8 bytes
+}
+
+// StoredObject is a completed object.
+type StoredObject struct {
+	Version     string
+	Mode        custody.RetentionMode
+	RetainUntil time.Time
+}

@@ -1,0 +1,367 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// window is how many parts from the frontier on may be under way at once.
+const window = 4
+
+// partPatience is how long a part ahead of the frontier waits for its
+// predecessors before it is sent back.
+const partPatience = 20 * time.Second
+
+// BeginUpload implements Uploads.
+func (r *Registrar) BeginUpload(ctx context.Context, c Caller, req UploadRequest) (Upload, error) {
+	if !c.May(RightInvestigate) && !c.May(RightExamine) {
+		return Upload{}, &Forbidden{Rule: "signer.right", Message: "a deposit needs the right investigate or examine"}
+	}
+	if req.Size == 0 {
+		return Upload{}, &Refused{Rule: "artifact.empty", Field: "size", Message: "an artifact has at least one byte"}
+	}
+	if req.Size < 0 || (r.o.MaxArtifact > 0 && uint64(req.Size) > r.o.MaxArtifact) {
+		return Upload{}, &TooLarge{Limit: int64(r.o.MaxArtifact), Message: "the artifact is larger than this service takes"}
+	}
+	s, err := r.sightOf(ctx, c, req.Case)
+	if err != nil {
+		return Upload{}, err
+	}
+	if !s.any() {
+		return Upload{}, &NotFound{What: "case"}
+	}
+	if req.Parent != nil {
+		ch, _, err := r.itemFor(ctx, c, *req.Parent)
+		if err != nil {
+			return Upload{}, err
+		}
+		if ch.State.Item.Case != req.Case {
+			return Upload{}, &Refused{Rule: "item.other-case", Field: "parent", Message: "the parent item belongs to another case"}
+		}
+	}
+	o, err := r.vault.Begin(ctx, uint64(req.Size))
+	if err != nil {
+		return Upload{}, vaultFault(err)
+	}
+	id, err := r.randomID()
+	if err != nil {
+		return Upload{}, err
+	}
+	state, err := evidence.NewHasher().MarshalBinary()
+	if err != nil {
+		return Upload{}, err
+	}
+	now := r.now()
+	u := docket.Upload{ID: id, S3Upload: o.Upload, Bucket: r.vault.Bucket(), ObjectKey: o.Key, Owner: c.Key, Case: req.Case, Parent: req.Parent,
+		FileName: req.FileName, Size: req.Size, PartSize: int64(o.PartSize), HashState: state, Status: docket.UploadOpen,
+		Expires: now.Add(r.o.UploadLife), Created: now}
+	if err := r.ledger.BeginUpload(ctx, u); err != nil {
+		// The store keeps an empty multipart upload that nobody knows of; it
+		// holds no bytes, and is given back here as far as possible.
+		_ = r.vault.Abort(context.WithoutCancel(ctx), o)
+		return Upload{}, fault("ledger", err)
+	}
+	return uploadView(u), nil
+}
+
+func vaultFault(err error) error {
+	if errors.Is(err, ErrVaultFull) {
+		return &Full{Message: "the evidence store is full; nothing acknowledged is lost"}
+	}
+	return &Unavailable{What: "vault", After: retryAfter, Cause: err}
+}
+
+// ErrVaultFull is what a Vault's errors wrap when there is no room.
+var ErrVaultFull = errors.New("the store is full")
+
+func partCount(u docket.Upload) int { return int((u.Size + u.PartSize - 1) / u.PartSize) }
+
+func partLen(u docket.Upload, n int) int64 {
+	return min(u.PartSize, u.Size-int64(n-1)*u.PartSize)
+}
+
+func uploadView(u docket.Upload) Upload {
+	out := Upload{ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
+		Parts: partCount(u), Next: u.Frontier + 1, Window: window, Expires: u.Expires}
+	for n := 1; n <= u.Frontier; n++ {
+		out.Received = append(out.Received, n)
+	}
+	return out
+}
+
+// session finds the caller's own open session.
+func (r *Registrar) session(ctx context.Context, c Caller, id custody.ID) (docket.Upload, error) {
+	u, err := r.ledger.Upload(ctx, id)
+	if err != nil {
+		return docket.Upload{}, found("upload", err)
+	}
+	if u.Owner != c.Key || c.Key.IsZero() {
+		return docket.Upload{}, &NotFound{What: "upload"}
+	}
+	return u, nil
+}
+
+func (r *Registrar) openSession(ctx context.Context, c Caller, id custody.ID) (docket.Upload, error) {
+	u, err := r.session(ctx, c, id)
+	if err != nil {
+		return u, err
+	}
+	if u.Status == docket.UploadFinished || u.Status == docket.UploadAborted || !r.now().Before(u.Expires) {
+		return u, &Conflict{Code: CodeUploadClosed, Message: "the upload is finished, aborted or expired"}
+	}
+	return u, nil
+}
+
+// Upload implements Uploads.
+func (r *Registrar) Upload(ctx context.Context, c Caller, id evidence.Digest) (Upload, error) {
+	u, err := r.session(ctx, c, id)
+	if err != nil {
+		return Upload{}, err
+	}
+	if u.Status == docket.UploadAborted {
+		return Upload{}, &NotFound{What: "upload"}
+	}
+	return uploadView(u), nil
+}
+
+// Uploads implements Uploads: the caller's open sessions, oldest first.
+func (r *Registrar) Uploads(ctx context.Context, c Caller, p Page) ([]Upload, Next, error) {
+	all, err := r.ledger.Uploads(ctx, c.Key)
+	if err != nil {
+		return nil, "", fault("ledger", err)
+	}
+	open := all[:0]
+	for _, u := range all {
+		if u.Status == docket.UploadOpen || u.Status == docket.UploadCompleting {
+			open = append(open, u)
+		}
+	}
+	some, next, err := paged(open, func(u docket.Upload) uint64 { return uint64(u.Created.UnixMicro()) }, p)
+	var out []Upload
+	for _, u := range some {
+		out = append(out, uploadView(u))
+	}
+	return out, next, err
+}
+
+// AbortUpload implements Uploads.
+func (r *Registrar) AbortUpload(ctx context.Context, c Caller, id evidence.Digest) error {
+	u, err := r.session(ctx, c, id)
+	switch {
+	case err != nil:
+		return err
+	case u.Status == docket.UploadAborted:
+		return &NotFound{What: "upload"}
+	case u.Status == docket.UploadFinished:
+		return &Conflict{Code: CodeUploadClosed, Message: "the deposit is finished"}
+	}
+	return r.abort(ctx, u)
+}
+
+// abort marks first: a crash behind the mark leaves parts that the store's own
+// expiry removes, never a session whose parts are gone.
+func (r *Registrar) abort(ctx context.Context, u docket.Upload) error {
+	if err := r.ledger.SetUpload(ctx, u.ID, docket.UploadAborted, nil, ""); err != nil {
+		return fault("ledger", err)
+	}
+	if err := r.vault.Abort(ctx, objectOf(u)); err != nil {
+		r.log.WarnContext(ctx, "couldn't discard the parts of an aborted upload", "upload", u.ID.Short(), "error", err)
+	}
+	return nil
+}
+
+// ExpireUploads aborts sessions that nobody went on with, and says how many.
+func (r *Registrar) ExpireUploads(ctx context.Context) (int, error) {
+	old, err := r.ledger.ExpiredUploads(ctx, r.now())
+	if err != nil {
+		return 0, fault("ledger", err)
+	}
+	for i, u := range old {
+		if err := r.abort(ctx, u); err != nil {
+			return i, err
+		}
+	}
+	return len(old), nil
+}
+
+func objectOf(u docket.Upload) Object {
+	return Object{Key: u.ObjectKey, Upload: u.S3Upload, Size: uint64(u.Size), PartSize: uint64(u.PartSize)}
+}
+
+// PutPart implements Uploads. A part is acknowledged once the store has it,
+// the pipeline has hashed it in its place, and one transaction holds both: so
+// acknowledged parts are always 1..frontier, and a crash loses none of them.
+func (r *Registrar) PutPart(ctx context.Context, c Caller, p Part, content io.Reader) (PartReceipt, error) {
+	u, err := r.openSession(ctx, c, p.Upload)
+	if err != nil {
+		return PartReceipt{}, err
+	}
+	n := p.Number
+	if n < 1 || n > partCount(u) || p.Size != partLen(u, n) {
+		return PartReceipt{}, &Malformed{Rule: "upload.part-size", Field: "part", Message: fmt.Sprintf("the upload has parts 1 to %d of %d bytes, the last of %d", partCount(u), u.PartSize, partLen(u, partCount(u)))}
+	}
+	if n > u.Frontier+window {
+		return PartReceipt{}, &OutOfWindow{Next: u.Frontier + 1}
+	}
+	memory := r.ahead
+	if n <= u.Frontier+1 {
+		memory = r.next
+	}
+	select {
+	case memory <- struct{}{}:
+		defer func() { <-memory }()
+	case <-ctx.Done():
+		return PartReceipt{}, ctx.Err()
+	}
+	data, err := readPart(p, content)
+	if err != nil {
+		return PartReceipt{}, err
+	}
+	if n <= u.Frontier {
+		return r.samePart(ctx, u, p)
+	}
+	return r.placePart(ctx, u, p, data)
+}
+
+// readPart reads exactly the announced bytes and checks their digest.
+func readPart(p Part, content io.Reader) ([]byte, error) {
+	data := make([]byte, p.Size)
+	got, err := io.ReadFull(content, data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, &Truncated{Expected: p.Size, Received: int64(got)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if extra, _ := io.ReadFull(content, make([]byte, 1)); extra > 0 {
+		return nil, &Malformed{Rule: "upload.part-size", Field: "part", Message: "more bytes follow than the part has"}
+	}
+	if sum := evidence.Sum(data); sum != p.SHA256 {
+		return nil, &DigestMismatch{Differences: []Difference{{Name: "sha256", Declared: p.SHA256.String(), Received: sum.String()}}}
+	}
+	return data, nil
+}
+
+// samePart answers a part that is there already.
+func (r *Registrar) samePart(ctx context.Context, u docket.Upload, p Part) (PartReceipt, error) {
+	parts, err := r.ledger.UploadParts(ctx, u.ID)
+	if err != nil {
+		return PartReceipt{}, fault("ledger", err)
+	}
+	for _, have := range parts {
+		if have.N != p.Number {
+			continue
+		}
+		if have.SHA256 != p.SHA256 {
+			return PartReceipt{}, &Conflict{Code: CodePartConflict, Message: fmt.Sprintf("part %d is there with other content", p.Number)}
+		}
+		return PartReceipt{Number: p.Number, Size: p.Size, SHA256: p.SHA256, Next: u.Frontier + 1}, nil
+	}
+	return PartReceipt{}, fmt.Errorf("couldn't find part %d below the frontier %d", p.Number, u.Frontier)
+}
+
+// placePart stores the part while it waits for its place, then hashes it there.
+func (r *Registrar) placePart(ctx context.Context, u docket.Upload, p Part, data []byte) (PartReceipt, error) {
+	t := r.turns.join(u.ID.String())
+	defer r.turns.leave(u.ID.String())
+	group, gctx := errgroup.WithContext(ctx)
+	stored := make(chan StoredPart, 1)
+	group.Go(func() error {
+		part, err := r.vault.PutPart(gctx, objectOf(u), p.Number, data)
+		if err != nil {
+			return vaultFault(err)
+		}
+		stored <- part
+		return nil
+	})
+	var receipt PartReceipt
+	group.Go(func() error {
+		now, err := r.awaitTurn(gctx, t, u.ID, p.Number)
+		if err != nil {
+			return err
+		}
+		defer t.release()
+		if now.Frontier >= p.Number {
+			receipt, err = r.samePart(gctx, now, p)
+			return err
+		}
+		receipt, err = r.hashPart(gctx, now, p, data, stored)
+		if err == nil {
+			r.turns.moved(t)
+		}
+		return err
+	})
+	return receipt, group.Wait()
+}
+
+// awaitTurn returns with the session's token held and part n next, or already
+// there.
+func (r *Registrar) awaitTurn(ctx context.Context, t *turn, id custody.ID, n int) (docket.Upload, error) {
+	patience := time.NewTimer(partPatience)
+	defer patience.Stop()
+	for {
+		if err := t.hold(ctx); err != nil {
+			return docket.Upload{}, err
+		}
+		changed := r.turns.change(t)
+		u, err := r.ledger.Upload(ctx, id)
+		switch {
+		case err != nil:
+			t.release()
+			return u, found("upload", err)
+		case u.Status != docket.UploadOpen:
+			t.release()
+			return u, &Conflict{Code: CodeUploadClosed, Message: "the upload is finished, aborted or expired"}
+		case u.Frontier >= n-1:
+			return u, nil
+		}
+		t.release()
+		select {
+		case <-changed:
+		case <-time.After(pollEvery):
+		case <-patience.C:
+			return u, &OutOfWindow{Next: u.Frontier + 1}
+		case <-ctx.Done():
+			return u, ctx.Err()
+		}
+	}
+}
+
+// hashPart takes the part into the digests and commits it with their state.
+func (r *Registrar) hashPart(ctx context.Context, u docket.Upload, p Part, data []byte, stored <-chan StoredPart) (PartReceipt, error) {
+	h := evidence.NewHasher()
+	if err := h.UnmarshalBinary(u.HashState); err != nil {
+		return PartReceipt{}, fmt.Errorf("couldn't go on hashing upload %s: %w", u.ID.Short(), err)
+	}
+	leaves, err := h.Part(data)
+	if err != nil {
+		return PartReceipt{}, err
+	}
+	state, err := h.MarshalBinary()
+	if err != nil {
+		return PartReceipt{}, err
+	}
+	var part StoredPart
+	select {
+	case part = <-stored:
+	case <-ctx.Done():
+		return PartReceipt{}, ctx.Err()
+	}
+	row := docket.UploadPart{N: p.Number, ETag: part.ETag, SHA256: p.SHA256, CRC64: part.CRC64, Size: p.Size, Leaves: evidence.JoinLeaves(leaves)}
+	if err := r.ledger.AddPart(ctx, u.ID, row, state, r.now().Add(r.o.UploadLife)); err != nil {
+		if errors.Is(err, docket.ErrClosed) {
+			return PartReceipt{}, &OutOfWindow{Next: u.Frontier + 1} // another replica placed a part meanwhile, or closed it
+		}
+		return PartReceipt{}, fault("ledger", err)
+	}
+	return PartReceipt{Number: p.Number, Size: p.Size, SHA256: p.SHA256, Next: p.Number + 1}, nil
+}
