@@ -34,40 +34,63 @@ func NewLogDocument(origin string, mode custody.Mode, logKey ed25519.PublicKey, 
 // Found appends log.genesis for this log document, signed by the service key.
 // A log that was founded with the same document answers with its receipt.
 func (l *Ledger) Found(ctx context.Context, document []byte) (docket.Receipt, error) {
-	if i := l.log.Load(); i != nil {
-		if i.id != evidence.Sum(document) {
-			return docket.Receipt{}, fmt.Errorf("couldn't found the log: it is founded, as log %s", i.id.Short())
-		}
-		e, err := l.EventAt(ctx, 0)
-		if err != nil {
-			return docket.Receipt{}, err
-		}
-		return l.Receipt(ctx, e.EventID)
-	}
-	if _, err := l.identify(document); err != nil {
-		return docket.Receipt{}, err
-	}
-	body := &custody.Genesis{Document: evidence.Sum(document)}
-	sub, err := l.sealAct(docket.Act{Body: body}, nil, custody.Seen{Root: tlog.EmptyRoot}, []custody.Link{{ID: body.Document}})
+	id := evidence.Sum(document)
+	sub, err := l.sealAct(docket.Act{Body: &custody.Genesis{Document: id}}, nil, custody.Seen{Root: tlog.EmptyRoot}, []custody.Link{{ID: id}})
 	if err != nil {
 		return docket.Receipt{}, err
 	}
 	sub.Documents = [][]byte{document}
-	p, err := l.prepare(ctx, &sub)
+	return l.FoundWith(ctx, sub)
+}
+
+// FoundWith appends a log.genesis that was sealed already, with its document.
+func (l *Ledger) FoundWith(ctx context.Context, genesis docket.Submission) (docket.Receipt, error) {
+	if len(genesis.Documents) != 1 {
+		return docket.Receipt{}, custody.Refuse("document.missing", "documents", "genesis comes with its log document and nothing else")
+	}
+	document := genesis.Documents[0]
+	if _, err := l.identify(document); err != nil {
+		return docket.Receipt{}, err
+	}
+	if r, founded, err := l.foundedAs(ctx, evidence.Sum(document)); founded || err != nil {
+		return r, err
+	}
+	p, err := l.prepare(ctx, &genesis)
 	if err != nil {
 		return docket.Receipt{}, err
 	}
 	receipts, err := l.submit(ctx, &group{subs: []*prepared{p}, genesis: true, done: make(chan struct{})})
-	if err != nil {
-		var refused *custody.Refusal
-		if errors.As(err, &refused) && l.log.Load() == nil {
-			// Another replica founded it at the same moment.
-			if i, again := l.readIdentity(ctx); again == nil && i.id == body.Document {
-				l.log.Store(i)
-				return l.Found(ctx, document)
-			}
-		}
-		return docket.Receipt{}, err
+	if err == nil {
+		return receipts[0], nil
 	}
-	return receipts[0], nil
+	var refused *custody.Refusal
+	if errors.As(err, &refused) && l.log.Load() == nil {
+		// Another replica founded the log at the same moment.
+		i, again := l.readIdentity(ctx)
+		if again != nil {
+			return docket.Receipt{}, err
+		}
+		l.log.Store(i)
+		if r, founded, err := l.foundedAs(ctx, i.id); founded || err != nil {
+			return r, err
+		}
+	}
+	return docket.Receipt{}, err
+}
+
+// foundedAs returns the receipt of genesis where the log has it already.
+func (l *Ledger) foundedAs(ctx context.Context, id custody.ID) (docket.Receipt, bool, error) {
+	i := l.log.Load()
+	if i == nil {
+		return docket.Receipt{}, false, nil
+	}
+	if i.id != id {
+		return docket.Receipt{}, true, fmt.Errorf("couldn't found the log: it is founded, as log %s", i.id.Short())
+	}
+	e, err := l.EventAt(ctx, 0)
+	if err != nil {
+		return docket.Receipt{}, true, err
+	}
+	r, err := l.Receipt(ctx, e.EventID)
+	return r, true, err
 }
