@@ -119,14 +119,7 @@ func checkRead(t *testing.T, payload []byte, s *custody.Statement) {
 
 // FuzzDecode: whatever is accepted has one encoding, the peer's too.
 func FuzzDecode(f *testing.F) {
-	n := 0
-	for _, b := range examples(f) {
-		f.Add(b)
-		n++
-	}
-	if n == 0 {
-		f.Fatal("no seeds")
-	}
+	seed(f, "statement")
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		s, err := custody.Decode(payload)
 		if err != nil {
@@ -139,17 +132,8 @@ func FuzzDecode(f *testing.F) {
 
 // FuzzDocuments: the same of founding documents and details.
 func FuzzDocuments(f *testing.F) {
-	s := rulingtest.Everything(f)
-	n := 0
-	for _, m := range []map[custody.ID][]byte{s.Documents, s.Story.Details} {
-		for _, b := range m {
-			f.Add(b)
-			n++
-		}
-	}
-	if n == 0 {
-		f.Fatal("no seeds")
-	}
+	seed(f, "document")
+	seed(f, "detail")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, e1 := custody.ParseFounding(b)
 		_, e2 := custody.ParseOrgDocument(b)

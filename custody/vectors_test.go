@@ -39,7 +39,7 @@ func newVector(name, expect string, payload []byte) vector {
 	return v
 }
 
-func (v vector) bytes(t *testing.T) []byte {
+func (v vector) bytes(t testing.TB) []byte {
 	t.Helper()
 	b := []byte(v.Text)
 	if v.Text == "" {
@@ -111,6 +111,28 @@ func goldenVectors(t *testing.T, dir string, made []vector) []vector {
 		out = append(out, v)
 	}
 	return out
+}
+
+// seed adds the golden vectors of dir that are not large to a fuzz target's corpus.
+func seed(f *testing.F, dir string) {
+	f.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds in %s: %v", dir, err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var v vector
+		if err := json.Unmarshal(b, &v); err != nil {
+			f.Fatal(err)
+		}
+		if payload := v.bytes(f); len(payload) < 8<<10 {
+			f.Add(payload)
+		}
+	}
 }
 
 // ruleOf returns "ok" for no error and the refusal's rule for one.
