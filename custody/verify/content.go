@@ -2,26 +2,25 @@ package verify
 
 import (
 	"slices"
-	"strings"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/evidence-custody/custodyd/custody"
-	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // checkDocuments reads every founding document before the replay, so that the
 // rules see only organisation documents that hash to their id.
 func (r *reader) checkDocuments() {
+	r.documents = map[custody.ID][]byte{}
 	for id, b := range r.d.Documents {
 		if evidence.Sum(b) != id {
 			r.find(DocumentMismatch, about(id), "a founding document does not hash to its id")
-			delete(r.d.Documents, id)
 			continue
 		}
+		r.documents[id] = b
 		if f, err := custody.ParseFounding(b); err == nil {
 			r.out.Documents[id] = &f
+		} else if _, err := custody.ParseOrgDocument(b); err != nil {
+			r.find(DocumentMismatch, about(id), "a founding document is attached that cannot be read: %v", err)
 		}
 	}
 }
@@ -76,7 +75,7 @@ func (r *reader) checkContent() {
 			r.find(ContentUnreferenced, about(id), "a detail is attached that no event commits to")
 		}
 	}
-	for id := range r.d.Documents {
+	for id := range r.documents {
 		if !documents[id] {
 			r.find(ContentUnreferenced, about(id), "a founding document is attached that no event names")
 		}
@@ -87,6 +86,11 @@ func (r *reader) checkContent() {
 		}
 	}
 	r.checkBlocks()
+	for id, it := range r.out.Items {
+		if it.State.Artifact != nil && it.Received == nil {
+			r.find(ReceptionMissing, about(id), "the dossier shows no measurement by the service of the bytes deposited as item %s", id.Short())
+		}
+	}
 }
 
 // readDetail discloses or withholds one detail of an event.
@@ -155,7 +159,7 @@ func founding(b custody.Body) map[custody.ID]custody.DocumentType {
 // checkFounding: a disclosed document is of the type its event gives it.
 func (r *reader) checkFounding(e *Event) {
 	for id, want := range founding(e.Body()) {
-		b, ok := r.d.Documents[id]
+		b, ok := r.documents[id]
 		if !ok {
 			continue // withheld
 		}
@@ -176,7 +180,7 @@ func (r *reader) followOwners(named map[custody.ID]bool) {
 	for len(todo) > 0 {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		doc, err := custody.ParseOrgDocument(r.d.Documents[id])
+		doc, err := custody.ParseOrgDocument(r.documents[id])
 		if err != nil {
 			continue
 		}
@@ -191,95 +195,24 @@ func (r *reader) followOwners(named map[custody.ID]bool) {
 
 // checkBlocks holds each block tree to the root that the depositor signed.
 func (r *reader) checkBlocks() {
-	deposited := map[custody.ID]custody.Artifact{}
+	deposited := map[custody.ID][]custody.Artifact{}
 	for _, e := range r.out.Events {
 		if b, ok := e.Body().(*custody.Deposited); ok {
-			deposited[b.Artifact.SHA256] = b.Artifact
+			deposited[b.Artifact.SHA256] = append(deposited[b.Artifact.SHA256], b.Artifact)
 		}
 	}
 	for id, raw := range r.d.Blocks {
-		a, ok := deposited[id]
-		if !ok {
+		if deposited[id] == nil {
 			r.find(ContentUnreferenced, about(id), "a block tree is attached for an artifact that no event deposits")
 			continue
 		}
 		leaves, err := evidence.SplitLeaves(raw)
-		if err != nil || uint64(len(leaves)) != evidence.BlockCount(a.Size) || evidence.BlockRoot(leaves) != a.BlockRoot {
+		// Two deposits of the same bytes have the same tree; the one tree attached
+		// must be theirs all.
+		if err != nil || slices.ContainsFunc(deposited[id], func(a custody.Artifact) bool {
+			return uint64(len(leaves)) != evidence.BlockCount(a.Size) || evidence.BlockRoot(leaves) != a.BlockRoot
+		}) {
 			r.find(BlocksMismatch, about(id), "the block tree attached is not the one that the depositor signed")
 		}
-	}
-}
-
-// checkTrust identifies the organisations under the policy.
-func (r *reader) checkTrust() {
-	for id, b := range r.d.Documents {
-		if doc, err := custody.ParseOrgDocument(b); err == nil {
-			r.out.Orgs[id] = &OrgReading{ID: id, Document: &doc, Name: doc.Name}
-		}
-	}
-	signed := map[custody.ID]bool{}
-	for _, e := range r.out.Events {
-		if !e.Org.IsZero() {
-			signed[e.Org] = true
-		}
-	}
-	for id := range signed {
-		if r.out.Orgs[id] == nil {
-			r.out.Orgs[id] = &OrgReading{ID: id, Name: "organisation " + id.Short()}
-		}
-	}
-	for id, o := range r.out.Orgs {
-		if name, ok := r.policy.Organisation(id); ok {
-			o.Name, o.Identified = name, true
-		} else if signed[id] && r.policy != nil {
-			r.find(OrgUnidentified, about(id), "%q signed events of this dossier, but the policy does not name it: its people are unidentified", strings.TrimSpace(o.Name))
-		}
-	}
-	for _, e := range r.out.Events {
-		p := &e.Statement.Predicate
-		if k := r.out.Keys[p.Signer.Key]; k != nil && p.Signer.Cert != nil && k.Revocation != nil && e.Index >= k.Revocation.Contested && e.Index < k.Revocation.Index {
-			e.Contested = true
-			f := at(e.Index)
-			f.Subject = &k.ID
-			r.find(KeyContested, f, "signed by a key that was revoked at index %d (%s) and is contested from index %d", k.Revocation.Index, k.Revocation.Reason, k.Revocation.Contested)
-		}
-	}
-}
-
-// limits states what this verification does not show.
-func (r *reader) limits() {
-	if r.log.Mode == custody.ModeTest {
-		r.find(TestLog, Finding{}, "the log is of mode test: its records are not evidence")
-	}
-	r.find(Untimed, Finding{}, "no timestamp from an independent authority was checked: times are claims")
-}
-
-// checkQuorum counts the policy's witnesses on the dossier's checkpoint.
-func (r *reader) checkQuorum() {
-	if r.policy == nil {
-		return
-	}
-	r.out.Quorum = *r.policy.Quorum
-	if *r.policy.Quorum == 0 {
-		r.find(Unwitnessed, Finding{}, "the policy asks for no witness: that others were shown the same log is not checked")
-		return
-	}
-	var witnesses []note.Verifier
-	for _, w := range r.policy.Witnesses {
-		v, err := tlog.NewWitnessVerifier(w.Key)
-		if err != nil {
-			r.find(QuorumUnmet, Finding{}, "%v", err)
-			return
-		}
-		witnesses = append(witnesses, v)
-	}
-	for i, w := range witnesses {
-		// The count is of different keys: a witness listed twice counts once.
-		if tlog.CountWitnesses(r.d.Checkpoint, witnesses[:i+1]) > tlog.CountWitnesses(r.d.Checkpoint, witnesses[:i]) {
-			r.out.Witnesses = append(r.out.Witnesses, w.Name())
-		}
-	}
-	if n := len(r.out.Witnesses); n < *r.policy.Quorum {
-		r.find(QuorumUnmet, Finding{}, "%d of %d witnesses cosigned the checkpoint; the policy asks for %d", n, len(witnesses), *r.policy.Quorum)
 	}
 }

@@ -62,6 +62,8 @@ const (
 	CompleteTo           Name = "complete-to"
 	SealDiffers          Name = "seal-differs"
 	TimesContradict      Name = "times-contradict"
+	OutsideScope         Name = "outside-scope"
+	ReceptionMissing     Name = "reception-missing"
 )
 
 // severities fixes each finding's weight in one place.
@@ -77,6 +79,7 @@ var severities = map[Name]Severity{
 
 	Unwitnessed: Note, Untimed: Note, TestLog: Note, Withheld: Note, CustodyGap: Note, DepositRefused: Note,
 	LabMismatch: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
+	OutsideScope: Note, ReceptionMissing: Note,
 }
 
 // Names returns every finding's name with its severity.

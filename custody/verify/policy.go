@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 )
 
 // Policy is what a verifier trusts (FORMAT, TRUST). It comes from outside the
@@ -81,6 +83,11 @@ func (p *Policy) check() error {
 	case *p.Quorum < 0 || *p.Quorum > len(p.Witnesses):
 		return fmt.Errorf("couldn't read policy: quorum %d of %d witnesses", *p.Quorum, len(p.Witnesses))
 	}
+	for _, w := range p.Witnesses {
+		if _, err := tlog.NewWitnessVerifier(w.Key); err != nil {
+			return fmt.Errorf("couldn't read policy: %w", err)
+		}
+	}
 	for i, o := range p.Organisations {
 		if slices.ContainsFunc(p.Organisations[:i], func(q PolicyOrg) bool { return q.ID == o.ID }) {
 			return fmt.Errorf("couldn't read policy: organisation %s is listed twice", o.ID.Short())
@@ -124,19 +131,27 @@ func (p *Policy) Organisation(id custody.ID) (name string, ok bool) {
 	return p.Organisations[i].Name, true
 }
 
-// noDuplicates refuses an object with a member named twice, at any depth.
+// policyMembers are all member names of a policy. encoding/json would also
+// take "Quorum" for "quorum": a reader of the file would not.
+var policyMembers = []string{"format", "logs", "organisations", "witnesses", "quorum", "id", "origin", "name", "key"}
+
+// maxPolicyDepth is the nesting of a policy, with room.
+const maxPolicyDepth = 8
+
+// noDuplicates refuses an object with a member named twice, at any depth, and
+// names in other letters than the policy's.
 func noDuplicates(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
-	if err := walkJSON(dec); err != nil {
+	if err := walkJSON(dec, maxPolicyDepth); err != nil {
 		return err
 	}
-	if dec.More() {
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("bytes follow the value")
 	}
 	return nil
 }
 
-func walkJSON(dec *json.Decoder) error {
+func walkJSON(dec *json.Decoder, depth int) error {
 	tok, err := dec.Token()
 	if err != nil {
 		return err
@@ -145,19 +160,23 @@ func walkJSON(dec *json.Decoder) error {
 	if !ok {
 		return nil
 	}
+	if depth == 0 {
+		return errors.New("nested too deep")
+	}
 	names := map[string]bool{}
 	for dec.More() {
 		if open == '{' {
-			name, err := dec.Token()
+			tok, err := dec.Token()
 			if err != nil {
 				return err
 			}
-			if names[name.(string)] {
-				return fmt.Errorf("member %.60q stands twice", name)
+			name, ok := tok.(string)
+			if !ok || names[name] || !slices.Contains(policyMembers, name) {
+				return fmt.Errorf("member %.60q is unknown or stands twice", fmt.Sprint(tok))
 			}
-			names[name.(string)] = true
+			names[name] = true
 		}
-		if err := walkJSON(dec); err != nil {
+		if err := walkJSON(dec, depth-1); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,8 @@ type Reading struct {
 	Documents  map[custody.ID]*custody.Founding // disclosed case, item, person and grant documents
 	Heads      map[custody.ID]Head              // of every chain in scope
 	Proofs     map[uint64][]evidence.Digest     // inclusion proof by log index
+
+	roots map[uint64]evidence.Digest // of the log at sizes that are proven
 }
 
 // Event is one admitted event.

@@ -9,6 +9,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,16 @@ func Dossiers(ctx context.Context, policy *Policy, dossiers []*dossier.Dossier, 
 	if len(dossiers) == 0 {
 		return nil, errors.New("couldn't verify: no dossier given")
 	}
+	if policy != nil {
+		if err := policy.check(); err != nil {
+			return nil, err
+		}
+	}
 	res := &Result{}
 	for i, d := range dossiers {
+		if d == nil {
+			return nil, fmt.Errorf("couldn't verify dossier %d: there is none", i+1)
+		}
 		r := &reader{ctx: ctx, policy: policy, d: d, position: i}
 		reading, err := r.read()
 		if err != nil {
@@ -87,8 +96,11 @@ type reader struct {
 	logID  custody.ID
 	head   tlog.Checkpoint
 	opened []*openedEvent
-	world  *world
-	out    *Reading
+	// documents are the founding documents that hash to their id; the dossier
+	// itself is the caller's and stays as it is.
+	documents map[custody.ID][]byte
+	world     *world
+	out       *Reading
 }
 
 // openedEvent is one event after its own checks, before replay.
@@ -112,9 +124,15 @@ func about(id custody.ID) Finding { return Finding{Subject: &id} }
 func (r *reader) read() (*Reading, error) {
 	r.logID = evidence.Sum(r.d.Log)
 	r.out = &Reading{LogID: r.logID, Shown: len(r.d.Events), Case: r.d.Scope.Case, Items: map[custody.ID]*ItemReading{}, Orgs: map[custody.ID]*OrgReading{},
-		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}}
+		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}, roots: map[uint64]evidence.Digest{}}
 	if r.policy == nil {
 		r.find(NoPolicy, Finding{}, "no trust policy was given: at best the dossier is self-consistent, its signers unidentified")
+	}
+	// Decode lets no such dossier pass; one that was made in memory can have it,
+	// and the replay takes the order for granted.
+	if !slices.IsSortedFunc(r.d.Events, func(a, b dossier.Event) int { return cmp.Or(cmp.Compare(a.Index, b.Index), -1) }) {
+		r.find(DossierMalformed, Finding{Rule: dossier.RuleFile}, "the events do not ascend by log index")
+		return r.out, nil
 	}
 	if !r.readLog() {
 		return r.out, nil
@@ -199,10 +217,19 @@ func (r *reader) openEvents() error {
 		}
 		ids[o.entry.EventID] = o.entry.Index
 	}
-	if len(r.opened) == 0 || !r.opened[0].ok || r.opened[0].entry.Index != 0 || r.opened[0].entry.Statement.Predicate.Kind != custody.KindGenesis {
-		r.find(GenesisMissing, Finding{}, "the dossier does not show the log's genesis at index 0")
+	if !r.showsGenesis() {
+		r.find(GenesisMissing, Finding{}, "the dossier does not show this log's genesis at index 0")
 	}
 	return nil
+}
+
+// showsGenesis: index 0 founds this log, by this log document and no other.
+func (r *reader) showsGenesis() bool {
+	if len(r.opened) == 0 || !r.opened[0].ok || r.opened[0].entry.Index != 0 {
+		return false
+	}
+	b, ok := r.opened[0].entry.Statement.Predicate.Body.(*custody.Genesis)
+	return ok && b.Document == r.logID
 }
 
 // open checks one event without reference to any other.
@@ -240,18 +267,19 @@ func (r *reader) open(e *dossier.Event) *openedEvent {
 // dossier's checkpoint: otherwise the signer was shown another history.
 func (r *reader) checkSeen() {
 	type judged struct {
-		root evidence.Digest
-		ok   bool
+		root   evidence.Digest
+		proven bool
 	}
-	done := map[uint64]judged{}
+	done, used := map[uint64]judged{}, map[uint64]bool{}
 	for _, o := range r.opened {
 		if !o.ok {
 			continue
 		}
 		seen := o.entry.Statement.Predicate.Seen
+		used[seen.Size] = true
 		if j, ok := done[seen.Size]; ok {
-			if j.ok && j.root != seen.Root {
-				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than the one proven", seen.Size)
+			if j.root != seen.Root {
+				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than another signer, or than the one proven", seen.Size)
 			}
 			continue
 		}
@@ -259,83 +287,22 @@ func (r *reader) checkSeen() {
 		switch {
 		case seen.Size > r.head.Size:
 			r.find(SeenInconsistent, at(o.entry.Index), "the signer saw %d leaves, the dossier's checkpoint has %d", seen.Size, r.head.Size)
-			continue
-		case seen.Size == 0 && seen.Root == tlog.EmptyRoot, seen.Size == r.head.Size && seen.Root == r.head.Root:
-			done[seen.Size] = judged{seen.Root, true}
 		case !given && seen.Size != 0 && seen.Size != r.head.Size:
 			r.find(SeenUnproven, at(o.entry.Index), "there is no consistency proof from the %d leaves that the signer saw", seen.Size)
-			done[seen.Size] = judged{}
+			done[seen.Size] = judged{seen.Root, false}
 		default:
-			err := tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof)
-			if err != nil {
+			if err := tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof); err != nil {
 				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue: %v", seen.Size, err)
 				continue
 			}
 			done[seen.Size] = judged{seen.Root, true}
+			r.out.roots[seen.Size] = seen.Root
 		}
 	}
-}
-
-// replay asks the judge about every event in log order.
-func (r *reader) replay() error {
-	r.world = newWorld(r)
-	for _, o := range r.opened {
-		if !o.ok {
-			continue
-		}
-		rule, err := ruling.Judge(r.world, o.entry)
-		var refusal *custody.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			name := RuleBroken
-			switch refusal.Rule {
-			case ruling.RuleStale, ruling.RuleFork, ruling.RuleType:
-				name = ChainFork
-			case ruling.RuleAhead, ruling.RuleUnknown:
-				name = ChainGap
-			}
-			f := at(o.entry.Index)
-			f.Rule = refusal.Rule
-			r.find(name, f, "%s: %s", o.entry.Statement.Predicate.Kind, refusal.Error())
-			continue
-		case err != nil:
-			return err
-		}
-		r.world.admit(o.entry, rule)
-		r.admit(o, rule)
-	}
-	return nil
-}
-
-// admit adds the event to the reading.
-func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
-	ev := &Event{Index: o.entry.Index, ID: o.entry.EventID, Leaf: o.entry.Leaf, Statement: o.entry.Statement, Signer: rule.Signer, Details: map[custody.Field]string{}}
-	switch b := ev.Body().(type) {
-	case *custody.Founded:
-		ev.Org = b.Org
-	case *custody.KeyRequested:
-		ev.Org, ev.Signer = b.Org, custody.Party{Org: b.Org, Person: b.Person}
-	case *custody.KeyCertified:
-		ev.Org = b.Org
-	case *custody.KeyRevoked:
-		ev.Org = b.Org
-	default:
-		ev.Org = rule.Signer.Org
-	}
-	r.out.Events = append(r.out.Events, ev)
-	r.out.Proofs[ev.Index] = o.source.Proof
-	for _, c := range rule.Chains {
-		if !c.Partial {
-			r.out.Heads[c.ID] = Head{Type: c.Type, Seq: c.Seq, Leaf: c.Head, Index: c.Index}
-		}
-		if c.State.Key != nil {
-			r.out.Keys[c.ID] = c.State.Key
-		}
-	}
-	if b, ok := ev.Body().(*custody.Correction); ok {
-		i := slices.IndexFunc(r.out.Events, func(e *Event) bool { return e.Leaf == b.Corrects })
-		if i >= 0 {
-			r.out.Events[i].Corrected = append(r.out.Events[i].Corrected, ev)
+	r.out.roots[r.head.Size] = r.head.Root
+	for size := range r.d.Consistency {
+		if !used[size] {
+			r.find(ContentUnreferenced, Finding{}, "a consistency proof from %d leaves is attached, which no signer saw", size)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"slices"
-
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ruling"
 )
@@ -20,7 +18,10 @@ type world struct {
 
 func newWorld(r *reader) *world {
 	w := &world{r: r, whole: map[custody.ID]bool{}, chains: map[custody.ID]*ruling.Chain{}, entries: map[custody.ID]*ruling.Entry{}}
-	scope := r.d.Scope
+	scope, inScope := r.d.Scope, map[custody.ID]bool{}
+	for _, id := range scope.Items {
+		inScope[id] = true
+	}
 	for _, id := range append([]custody.ID{scope.Case}, scope.Items...) {
 		w.whole[id] = true
 		w.whole[custody.Observations(id)] = true
@@ -35,7 +36,7 @@ func newWorld(r *reader) *world {
 			case custody.ChainLog, custody.ChainKey, custody.ChainGrant:
 				w.whole[a.ID] = true
 			case custody.ChainAccess:
-				if item, ok := accessItem(p.Body); ok && slices.Contains(scope.Items, item) {
+				if item, ok := accessItem(p.Body); ok && inScope[item] {
 					w.whole[a.ID] = true
 				}
 			case custody.ChainOrg, custody.ChainCase, custody.ChainItem, custody.ChainObservations:
@@ -79,7 +80,7 @@ func (w *world) Document(id custody.ID) ([]byte, error) {
 	if id == w.r.logID {
 		return w.r.d.Log, nil
 	}
-	return w.r.d.Documents[id], nil
+	return w.r.documents[id], nil
 }
 
 // admit makes the event part of the world.
