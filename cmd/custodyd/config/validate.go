@@ -1,0 +1,157 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody"
+)
+
+// FieldError is a value that can't be used, and what to do about it.
+type FieldError struct {
+	Field   string // its key in the file
+	Problem string
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("configuration value %s (%s): %s", e.Field, envName(e.Field), e.Problem)
+}
+
+var (
+	bucketForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	// password=… in a connection string of the key/value kind.
+	passwordPair = regexp.MustCompile(`(?i)(^|\s)password\s*=`)
+)
+
+// Validate returns all that is wrong, as *FieldErrors joined.
+func (c Config) Validate() error {
+	var all []error
+	refuse := func(field, problem string, args ...any) {
+		all = append(all, &FieldError{Field: field, Problem: fmt.Sprintf(problem, args...)})
+	}
+	if host, port, err := net.SplitHostPort(c.Listen); err != nil {
+		refuse("listen", "%q isn't host:port; say for example 127.0.0.1:8440", c.Listen)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		refuse("listen", "port %q isn't a number up to 65535", port)
+	} else if !loopback(host) && !c.UnsafePlainHTTP {
+		refuse("listen", "other machines reach %s, and the API speaks plain HTTP: listen on 127.0.0.1 behind something that speaks TLS, or set unsafe_plain_http", c.Listen)
+	}
+	if c.Origin != "" && !custody.ValidOrigin(c.Origin) {
+		refuse("origin", "%q isn't a bare lower-case host name, such as custody.example.org", c.Origin)
+	}
+	if c.Mode != "production" && c.Mode != "test" {
+		refuse("mode", "%q is neither production nor test", c.Mode)
+	}
+	c.validateDatabase(refuse)
+	c.validateStore(refuse)
+	bounded(refuse, "limits.max_part", c.Limits.MaxPart, 5<<20, 5<<30)
+	bounded(refuse, "limits.max_submission", c.Limits.MaxSubmission, 64<<10, 64<<20)
+	bounded(refuse, "token_life", c.TokenLife, Duration(time.Minute), Duration(24*time.Hour))
+	bounded(refuse, "invitation_life", c.InvitationLife, Duration(time.Minute), Duration(30*24*time.Hour))
+	return errors.Join(all...)
+}
+
+type refusal func(field, problem string, args ...any)
+
+func bounded[T interface {
+	~int64 | ~uint64
+	String() string
+}](refuse refusal, field string, v, least, most T) {
+	if v < least || v > most {
+		refuse(field, "%s isn't between %s and %s", v.String(), least.String(), most.String())
+	}
+}
+
+func (c Config) validateDatabase(refuse refusal) {
+	for _, db := range []struct{ key, url, file string }{
+		{"database_url", c.DatabaseURL, c.DatabaseURLFile},
+		{"database_migrator_url", c.DatabaseMigratorURL, c.DatabaseMigratorURLFile},
+	} {
+		if db.url != "" && db.file != "" {
+			refuse(db.key, "%s_file is set, too; set one of the two", db.key)
+		}
+		if hasPassword(db.url) {
+			refuse(db.key, "it holds a password: put it into a file that only the service can read, and name that in %s_file", db.key)
+		}
+	}
+	if !c.OutsideDatabase() && (c.DatabaseMigratorURL != "" || c.DatabaseMigratorURLFile != "") {
+		refuse("database_migrator_url", "it is set without database_url: set that, too, or neither for a private PostgreSQL")
+	}
+	if c.OutsideDatabase() && c.PGBinDir != "" {
+		refuse("pg_bindir", "it is for a private PostgreSQL, and database_url says to use another; set one of the two")
+	}
+}
+
+func hasPassword(dsn string) bool {
+	if !strings.Contains(dsn, "://") {
+		return passwordPair.MatchString(dsn)
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		// Unreadable, it isn't shown to anybody: treat it as a secret.
+		return true
+	}
+	_, set := u.User.Password()
+	return set || u.Query().Has("password")
+}
+
+func (c Config) validateStore(refuse refusal) {
+	s := c.S3
+	switch s.RetentionMode {
+	case "", "COMPLIANCE", "GOVERNANCE":
+	default:
+		refuse("s3.retention_mode", "%q is neither COMPLIANCE nor GOVERNANCE", s.RetentionMode)
+	}
+	if s.RetentionPeriod != 0 && s.RetentionPeriod < Duration(24*time.Hour) {
+		refuse("s3.retention_period", "%s is shorter than a day", s.RetentionPeriod)
+	}
+	if !c.OutsideStore() {
+		for _, v := range [][2]string{{"s3.bucket", s.Bucket}, {"s3.access_key_file", s.AccessKeyFile}, {"s3.secret_key_file", s.SecretKeyFile}} {
+			if v[1] != "" {
+				refuse(v[0], "it is set without s3.endpoint: set that, too, or neither for a private store")
+			}
+		}
+		return
+	}
+	host := s.Endpoint
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if strings.ContainsAny(s.Endpoint, "/@?# ") || host == "" {
+		refuse("s3.endpoint", "%q isn't host or host:port; leave the scheme away, and say s3.tls for https or http", s.Endpoint)
+	} else if !s.TLS && !s.UnsafePlainHTTP && !loopback(host) {
+		refuse("s3.tls", "it is false, and %s is another machine: evidence would cross the network in clear; set it to true, or set s3.unsafe_plain_http", s.Endpoint)
+	}
+	if !bucketForm.MatchString(s.Bucket) {
+		refuse("s3.bucket", "%q isn't a bucket's name: 3 to 63 small letters, digits, dots and hyphens", s.Bucket)
+	}
+	if s.AccessKeyFile == "" {
+		refuse("s3.access_key_file", "it is empty: name the file that holds the store's access key")
+	}
+	if s.SecretKeyFile == "" {
+		refuse("s3.secret_key_file", "it is empty: name the file that holds the store's secret key")
+	}
+	if s.RetentionMode == "" {
+		refuse("s3.retention_mode", "it is empty: say COMPLIANCE, or GOVERNANCE where the store's administrator may lift a lock")
+	}
+	if s.RetentionPeriod == 0 {
+		refuse("s3.retention_period", "it is empty: say how long evidence is locked, such as 3650d; it can be extended later, never shortened")
+	}
+}
+
+// loopback says whether only this machine reaches host. A name other than
+// localhost is somebody else's to answer for.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
