@@ -27,6 +27,9 @@ type gathering struct {
 // view says what of the scope's words a reader is shown.
 type view struct {
 	scope dossier.Scope
+	// also are people shown though they signed nothing yet, such as who asks
+	// for a report.
+	also []custody.Party
 	// disclose reports whether the event's details and founding documents are
 	// shown; events outside the scope are shown without.
 	disclose func(e *docket.Event) bool
@@ -39,7 +42,7 @@ func (r *Registrar) gather(ctx context.Context, v view) (*dossier.Dossier, error
 		return nil, fault("ledger", err)
 	}
 	g := &gathering{ctx: ctx, record: r.ledger, events: map[uint64]*docket.Event{}, leaves: map[custody.ID]bool{}, chains: map[custody.ID]bool{}}
-	if err := g.collect(v.scope); err != nil {
+	if err := g.collect(v); err != nil {
 		return nil, fault("ledger", err)
 	}
 	document, _ := r.ledger.LogDocument()
@@ -69,18 +72,23 @@ func (r *Registrar) gather(ctx context.Context, v view) (*dossier.Dossier, error
 }
 
 // collect walks from the scope's chains to everything they stand on.
-func (g *gathering) collect(scope dossier.Scope) error {
+func (g *gathering) collect(v view) error {
 	genesis, err := g.record.EventAt(g.ctx, 0)
 	if err != nil {
 		return err
 	}
 	g.take(genesis)
-	ids, err := g.scopeChains(scope)
+	ids, err := g.scopeChains(v.scope)
 	if err != nil {
 		return err
 	}
 	if err := g.takeChains(ids...); err != nil {
 		return err
+	}
+	for _, p := range v.also {
+		if err := g.person(p); err != nil {
+			return err
+		}
 	}
 	for len(g.todo) > 0 {
 		e := g.todo[len(g.todo)-1]
@@ -170,9 +178,32 @@ func (g *gathering) follow(e *docket.Event) error {
 			return err
 		}
 	}
-	for _, org := range organisations(p.Body) {
-		if err := g.founding(org); err != nil {
+	for _, who := range named(p.Body) {
+		if err := g.person(who); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// person takes the founding of a party's organisation and, where a person is
+// named, the chains of that person's keys: so a reader learns who is meant.
+func (g *gathering) person(p custody.Party) error {
+	if p.Org.IsZero() {
+		return nil
+	}
+	if err := g.founding(p.Org); err != nil || p.Person.IsZero() {
+		return err
+	}
+	keys, err := g.record.OrgKeys(g.ctx, p.Org)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.Standing != nil && k.Standing.Person == p.Person {
+			if err := g.takeChains(k.Standing.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -190,17 +221,25 @@ func (g *gathering) keyChain(key custody.ID) error {
 	return g.takeChains(key)
 }
 
-// organisations names those that a body speaks of.
-func organisations(b custody.Body) []custody.ID {
+// named lists the parties that a body speaks of; Person is zero where only the
+// organisation is meant.
+func named(b custody.Body) []custody.Party {
+	to := func(r custody.Recipient) []custody.Party { return []custody.Party{custody.Party(partyOf(r))} }
 	switch b := b.(type) {
 	case *custody.KeyRequested:
-		return []custody.ID{b.Org}
+		return []custody.Party{{Org: b.Org}}
 	case *custody.Released:
-		return []custody.ID{b.To.Org}
+		return to(b.To)
 	case *custody.Granted:
-		return []custody.ID{b.To.Org}
+		return to(b.To)
 	case *custody.ItemRegistered:
-		return []custody.ID{b.SeizedBy.Org}
+		return []custody.Party{b.SeizedBy}
+	case *custody.Approved:
+		return []custody.Party{b.For}
+	case *custody.Assumed:
+		return []custody.Party{b.From}
+	case *custody.ReportIssued:
+		return []custody.Party{b.For}
 	}
 	return nil
 }

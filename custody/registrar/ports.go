@@ -27,7 +27,6 @@ type Ledger interface {
 
 	Key(ctx context.Context, id custody.ID) (*docket.Key, error)
 	Organisations(ctx context.Context, p docket.Page) ([]*docket.Chain, error)
-	OrgKeys(ctx context.Context, org custody.ID) ([]*docket.Key, error)
 	Involvements(ctx context.Context, org custody.ID) ([]docket.Involvement, error)
 	Ready(ctx context.Context) error
 
@@ -67,6 +66,7 @@ type Record interface {
 	// items', grants', and the observation and access chains about them.
 	CaseChains(ctx context.Context, id custody.ID) ([]*docket.Chain, error)
 	ChainEvents(ctx context.Context, chains ...custody.ID) ([]*docket.Event, error)
+	OrgKeys(ctx context.Context, org custody.ID) ([]*docket.Key, error)
 	Blobs(ctx context.Context, ids ...evidence.Digest) (map[evidence.Digest][]byte, error)
 }
 

@@ -37,7 +37,9 @@ func (r *Registrar) IssueReport(ctx context.Context, c Caller, req ReportRequest
 			return Report{}, err
 		}
 	}
-	d, err := r.gather(ctx, r.viewFor(c, s, req.Case, chains))
+	v := r.viewFor(c, s, req.Case, chains)
+	v.also = []custody.Party{{Org: c.Org, Person: c.Person}}
+	d, err := r.gather(ctx, v)
 	if err != nil {
 		return Report{}, err
 	}

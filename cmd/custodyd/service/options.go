@@ -29,10 +29,11 @@ type Options struct {
 	RetentionMode   vault.Mode
 	RetentionPeriod time.Duration
 
-	PolicyFile  string // trust policy for reports, read anew for each; "" none
-	MaxArtifact uint64 // bytes; 0: what the store takes
-	TokenLife   time.Duration
-	InviteLife  time.Duration
+	PolicyFile             string // trust policy for reports, read anew for each; "" none
+	MaxArtifact            uint64 // bytes; 0: what the store takes
+	MaxPart, MaxSubmission int64  // bytes of one request; 0: the edge's defaults
+	TokenLife              time.Duration
+	InviteLife             time.Duration
 
 	// S3Args make this program run locals3.Child when it is executed anew.
 	S3Args []string

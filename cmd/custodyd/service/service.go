@@ -160,7 +160,7 @@ func (s *Service) policy() (*verify.Policy, []byte, error) {
 
 func (s *Service) serve(ctx context.Context) error {
 	_, id := s.ledger.LogDocument()
-	handler, err := api.NewHandler(s.registrar, api.Config{LogID: id, Log: s.o.Log})
+	handler, err := api.NewHandler(s.registrar, api.Config{LogID: id, Log: s.o.Log, Limits: api.Limits{Part: s.o.MaxPart, Submission: s.o.MaxSubmission}})
 	if err != nil {
 		return err
 	}
