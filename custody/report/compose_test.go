@@ -1,0 +1,386 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
+	"github.com/evidence-custody/custodyd/custody/report"
+	"github.com/evidence-custody/custodyd/custody/report/pdf"
+	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/verify"
+	"github.com/evidence-custody/custodyd/custody/verify/verifytest"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// told is the story of every kind of event, with its log.
+func told(t testing.TB) (*rulingtest.Scene, *verifytest.Book, *verify.Policy) {
+	t.Helper()
+	s := rulingtest.Everything(t)
+	b := verifytest.Open(t, s.Story)
+	return s, b, b.Trust(s.Agency, s.Laboratory, s.Court)
+}
+
+// compose verifies and composes, and holds the document to its own check and
+// to its one encoding.
+func compose(t testing.TB, p *verify.Policy, d *dossier.Dossier, files ...verify.File) (*verify.Result, report.Document) {
+	t.Helper()
+	result, err := verify.Dossiers(context.Background(), p, []*dossier.Dossier{d}, files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result, composed(t, p, result, result.Readings[0])
+}
+
+func composed(t testing.TB, p *verify.Policy, result *verify.Result, reading *verify.Reading) report.Document {
+	t.Helper()
+	req := report.Request{Number: "CR-1", GeneratedAt: time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), Zone: report.Zone{OffsetMinutes: 300}, Policy: p}
+	if p != nil {
+		var err error
+		if req.PolicyBytes, err = p.Encode(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	doc, err := report.Compose(result, reading, req)
+	if err != nil {
+		t.Fatalf("%v\n%v", err, result.Findings)
+	}
+	js, err := report.JSON(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := report.Parse(js); err != nil {
+		t.Fatal(err)
+	}
+	if string(doc.Result.Verdict) != string(result.Verdict) || len(doc.Findings) != len(result.Findings) {
+		t.Fatalf("verdict %s with %d findings; the verifier said %s with %d", doc.Result.Verdict, len(doc.Findings), result.Verdict, len(result.Findings))
+	}
+	return doc
+}
+
+func TestComposeTellsTheStory(t *testing.T) {
+	s, b, p := told(t)
+	d := b.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	result, doc := compose(t, p, d)
+	reading := result.Readings[0]
+	if doc.Result.Verdict != report.Whole || doc.Result.ChainUnbroken != report.Pass || doc.Result.Hashes != report.Pass {
+		t.Fatalf("%+v", doc.Result)
+	}
+	if doc.Result.Seals != report.Fail {
+		t.Errorf("seals %s, though the laboratory declined the disk because of its seal", doc.Result.Seals)
+	}
+	if got := doc.Organisations[doc.Case.Agency-1]; got.Name.Value != "Cyber Crime Agency" || got.NamedBy != "policy" {
+		t.Errorf("agency %+v", got)
+	}
+	if len(doc.Acts) != len(d.Events) || len(doc.Annex.Proofs) != len(d.Events) {
+		t.Errorf("%d acts of %d events", len(doc.Acts), len(d.Events))
+	}
+	for i, a := range doc.Acts {
+		if a.Index != reading.Events[i].Index || a.Event != reading.Events[i].ID || len(a.Chains) != len(reading.Events[i].Statement.Predicate.Chains) {
+			t.Errorf("act %d is not event %d", a.No, reading.Events[i].Index)
+		}
+	}
+	if len(doc.Items) != 3 || len(doc.Artifacts) != 1 {
+		t.Fatalf("%d items, %d artifacts", len(doc.Items), len(doc.Artifacts))
+	}
+	kinds := []report.MeasurementKind{}
+	for _, m := range doc.Artifacts[0].Measurements {
+		kinds = append(kinds, m.Kind)
+	}
+	if want := []report.MeasurementKind{report.Declared, report.MeasuredByService, report.RecomputedByReader}; !slices.Equal(kinds, want) {
+		t.Errorf("measurements %v, want %v", kinds, want)
+	}
+	if doc.Artifacts[0].Bytes != report.NotChecked {
+		t.Errorf("bytes %s, though no file was given", doc.Artifacts[0].Bytes)
+	}
+	if len(doc.Opinions) != 1 || doc.Opinions[0].Capacity != report.CapacitySection40 || doc.Opinions[0].Summary.Value != "no sign of alteration" {
+		t.Errorf("opinions %+v", doc.Opinions)
+	}
+	if len(doc.Corrections) != 1 || doc.Corrections[0].Fields[0].Original.Value != "no sign of alteration" || doc.Corrections[0].Fields[0].Corrected.Value != "no sign of alteration was found" {
+		t.Errorf("corrections %+v", doc.Corrections)
+	}
+	if n := doc.Opinions[0].Act; len(doc.Acts[n-1].CorrectedBy) != 1 {
+		t.Errorf("the opinion does not say that it was corrected")
+	}
+	if len(doc.Access) != 1 || doc.Access[0].Result != report.Pass || doc.Access[0].Served == 0 || doc.Access[0].Grant == 0 || doc.Access[0].Artifact != 1 {
+		t.Errorf("access %+v", doc.Access)
+	}
+	for _, c := range doc.Scope.Completeness {
+		if !strings.Contains(c.Words(), "according to the service") {
+			t.Errorf("%q", c.Words())
+		}
+	}
+}
+
+// TestPeriodsSayWhoHeldItWhen follows the disk: seized, released, declined,
+// released, recalled, assumed.
+func TestPeriodsSayWhoHeldItWhen(t *testing.T) {
+	s, b, p := told(t)
+	result, doc := compose(t, p, b.Dossier(s.Case, s.Phone, s.Disk, s.Image))
+	disk := slices.IndexFunc(doc.Items, func(it report.Item) bool { return it.ID == s.Disk }) + 1
+	who := func(n int) string { return doc.People[n-1].Names[0].Value }
+	type row struct {
+		state  report.PeriodState
+		holder string
+		gap    bool
+	}
+	var got []row
+	for _, q := range doc.Periods {
+		if q.Item == disk {
+			got = append(got, row{q.State, who(q.Holder.Person), q.Gap})
+			if q.FromAct == 0 || q.Span.From.IsZero() {
+				t.Errorf("a period without its beginning: %+v", q)
+			}
+		}
+	}
+	want := []row{{report.Held, "officer", false}, {report.InTransit, "officer", false}, {report.Held, "officer", false},
+		{report.InTransit, "officer", false}, {report.Held, "officer", true}, {report.Held, "second officer", false}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	if len(doc.Gaps) != 1 || doc.Gaps[0].Kind != report.GapAssumed || doc.Gaps[0].Item != disk {
+		t.Errorf("gaps %+v", doc.Gaps)
+	}
+	if held := result.Readings[0].Items[s.Disk].State.Holder.Person; doc.Periods[len(doc.Periods)-1].Item == disk && held != s.Second.Party.Person {
+		t.Errorf("the verifier ends with another holder")
+	}
+}
+
+// TestAnOpenReleaseIsAGap: what was released and not accepted is listed.
+func TestAnOpenReleaseIsAGap(t *testing.T) {
+	s := rulingtest.NewScene(t)
+	s.Act(s.Officer, s.Release(rulingtest.To(s.Laboratory.ID), s.Phone))
+	b := verifytest.Open(t, s.Story)
+	_, doc := compose(t, b.Trust(s.Agency, s.Laboratory, s.Court), b.Dossier(s.Case, s.Phone))
+	if len(doc.Gaps) != 1 || doc.Gaps[0].Kind != report.GapInTransit || !doc.Gaps[0].Span.To.IsZero() {
+		t.Fatalf("gaps %+v", doc.Gaps)
+	}
+	if !strings.Contains(doc.Result.Sentence, "1 gap in custody is listed") {
+		t.Error(doc.Result.Sentence)
+	}
+}
+
+func TestWithoutAPolicyNobodyIsIdentified(t *testing.T) {
+	s, b, _ := told(t)
+	_, doc := compose(t, nil, b.Dossier(s.Case, s.Phone, s.Disk, s.Image))
+	if doc.Result.Verdict != report.Unchecked || doc.Policy.Given {
+		t.Fatalf("%+v", doc.Result)
+	}
+	for _, o := range doc.Organisations {
+		if o.NamedBy == "policy" {
+			t.Errorf("%s is named by a policy that was not given", o.Name.Value)
+		}
+	}
+	for _, person := range doc.People {
+		for _, k := range person.Keys {
+			if k.Status == report.KeyValid {
+				t.Errorf("key %s is called valid", k.ID.Short())
+			}
+		}
+	}
+}
+
+// TestWithheldIsSaid: with nothing disclosed the record is still whole, and
+// every withheld word says so.
+func TestWithheldIsSaid(t *testing.T) {
+	s, b, p := told(t)
+	d := b.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	clear(d.Details)
+	for id, raw := range d.Documents {
+		if _, err := custody.ParseFounding(raw); err == nil {
+			delete(d.Documents, id)
+		}
+	}
+	_, doc := compose(t, p, d)
+	if doc.Result.Verdict != report.Whole {
+		t.Fatalf("%+v", doc.Result)
+	}
+	if doc.Opinions[0].Summary.State != report.Withheld || doc.Case.Title.State != report.Withheld || doc.People[0].Names[0].State != report.Withheld {
+		t.Error("a withheld word is not said to be withheld")
+	}
+	for _, k := range doc.Checks {
+		if k.Name == "details" && k.Outcome != report.NotChecked {
+			t.Errorf("details %s, though none is disclosed", k.Outcome)
+		}
+	}
+}
+
+func TestReadBytesAreSaidToBeRead(t *testing.T) {
+	s, b, p := told(t)
+	d := b.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	_, doc := compose(t, p, d, verify.File{Name: "image", Reader: strings.NewReader("artifact:image")})
+	if doc.Artifacts[0].Bytes != report.Pass || !strings.Contains(doc.Result.Sentence, "all 1 stored objects were read") {
+		t.Errorf("%s; %s", doc.Artifacts[0].Bytes, doc.Result.Sentence)
+	}
+	result, doc := compose(t, p, d, verify.File{Name: "im\xffage", Reader: strings.NewReader("artifact:imagE")})
+	if doc.Result.Verdict != report.Bad || doc.Artifacts[0].Bytes == report.Pass {
+		t.Errorf("%v", result.Findings)
+	}
+}
+
+func TestAnUnreadableDossierStillHasAReport(t *testing.T) {
+	_, result, err := verify.Read(strings.NewReader("no zip"), 6, dossier.DefaultLimits)
+	if err != nil || result == nil {
+		t.Fatal(err)
+	}
+	doc := composed(t, nil, result, nil)
+	var page bytes.Buffer
+	if err := pdf.Render(&page, doc); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestComposeRefusesItsCallersFaults(t *testing.T) {
+	s, b, p := told(t)
+	d := b.Dossier(s.Case)
+	result, err := verify.Dossiers(context.Background(), p, []*dossier.Dossier{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := report.Request{Number: "1", GeneratedAt: time.Now(), Policy: p}
+	for name, c := range map[string]struct {
+		result  *verify.Result
+		reading *verify.Reading
+		req     report.Request
+	}{
+		"no result":        {nil, nil, ok},
+		"no reading":       {result, nil, ok},
+		"another reading":  {result, &verify.Reading{}, ok},
+		"policy forgotten": {result, result.Readings[0], report.Request{Number: "1", GeneratedAt: time.Now()}},
+		"no number":        {result, result.Readings[0], report.Request{GeneratedAt: time.Now(), Policy: p}},
+		"no time":          {result, result.Readings[0], report.Request{Number: "1", Policy: p}},
+	} {
+		if _, err := report.Compose(c.result, c.reading, c.req); err == nil {
+			t.Errorf("%s: composed", name)
+		}
+	}
+	if _, err := report.Compose(result, result.Readings[0], ok); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEveryReadingHasAReport: whatever was done to a dossier, the verifier's
+// result can be composed, and the document keeps to its own rules.
+func TestEveryReadingHasAReport(t *testing.T) {
+	s, b, p := told(t)
+	whole := b.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	rng := rand.New(rand.NewPCG(1, 2))
+	verdicts := map[report.Verdict]int{}
+	rounds := 150
+	if testing.Short() {
+		rounds = 30
+	}
+	for round := range rounds {
+		d := copied(whole)
+		for range 1 + rng.IntN(3) {
+			mangle(rng, d)
+		}
+		policy := p
+		if rng.IntN(4) == 0 {
+			policy = nil
+		}
+		_, doc := compose(t, policy, d)
+		verdicts[doc.Result.Verdict]++
+		if round%25 == 0 {
+			var page bytes.Buffer
+			if err := pdf.Render(&page, doc); err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+	}
+	for _, v := range []report.Verdict{report.Whole, report.Bad, report.Unchecked} {
+		if verdicts[v] == 0 {
+			t.Errorf("no round ended with verdict %s: %v", v, verdicts)
+		}
+	}
+}
+
+func copied(d *dossier.Dossier) *dossier.Dossier {
+	c := *d
+	c.Log, c.Checkpoint = bytes.Clone(d.Log), bytes.Clone(d.Checkpoint)
+	c.Events, c.Scope.Items = slices.Clone(d.Events), slices.Clone(d.Scope.Items)
+	c.Consistency, c.Documents, c.Details = map[uint64][]evidence.Digest{}, map[evidence.Digest][]byte{}, map[evidence.Digest][]byte{}
+	for k, v := range d.Consistency {
+		c.Consistency[k] = v
+	}
+	for k, v := range d.Documents {
+		c.Documents[k] = v
+	}
+	for k, v := range d.Details {
+		c.Details[k] = v
+	}
+	return &c
+}
+
+// mangle does one thing that a dossier may have suffered.
+func mangle(rng *rand.Rand, d *dossier.Dossier) {
+	event := func() int { return rng.IntN(max(1, len(d.Events))) }
+	any := func(m map[evidence.Digest][]byte) (evidence.Digest, bool) {
+		ids := make([]evidence.Digest, 0, len(m))
+		for id := range m {
+			ids = append(ids, id)
+		}
+		slices.SortFunc(ids, evidence.Digest.Compare)
+		if len(ids) == 0 {
+			return evidence.Digest{}, false
+		}
+		return ids[rng.IntN(len(ids))], true
+	}
+	if len(d.Events) < 2 {
+		return
+	}
+	switch rng.IntN(16) {
+	case 0, 1:
+		i := event()
+		d.Events = slices.Delete(d.Events, i, i+1)
+	case 2:
+		i, j := event(), event()
+		d.Events[i].Envelope, d.Events[j].Envelope = d.Events[j].Envelope, d.Events[i].Envelope
+	case 3:
+		i := event()
+		d.Events[i].Envelope.Signature = []byte{0x30, 0x06, 2, 1, 1, 2, 1, 1}
+	case 4:
+		d.Events[event()].Proof = nil
+	case 5, 6:
+		if id, ok := any(d.Documents); ok {
+			delete(d.Documents, id)
+		}
+	case 7:
+		if id, ok := any(d.Documents); ok {
+			d.Documents[id] = []byte("{}")
+		}
+	case 8, 9:
+		if id, ok := any(d.Details); ok {
+			delete(d.Details, id)
+		}
+	case 10:
+		if id, ok := any(d.Details); ok {
+			d.Details[id] = []byte("{}")
+		}
+	case 11:
+		d.Scope.Items = custody.SortedIDs(append(d.Scope.Items, evidence.Sum([]byte("promised")))...)
+	case 12:
+		d.Scope.Items = d.Scope.Items[:rng.IntN(len(d.Scope.Items)+1)]
+	case 13:
+		d.Scope.Case = [...]custody.ID{{}, evidence.Sum(nil)}[rng.IntN(2)]
+	case 14:
+		clear(d.Consistency)
+	case 15:
+		switch rng.IntN(4) {
+		case 0:
+			d.Checkpoint = []byte("nothing")
+		case 1:
+			d.Log = []byte("{}")
+		case 2:
+			d.Events = nil
+		case 3:
+			d.Events = d.Events[:1+rng.IntN(len(d.Events)-1)]
+		}
+	}
+}
