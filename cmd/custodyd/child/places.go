@@ -156,8 +156,7 @@ const maxRuntimeDir = 103 - 32
 // else has taken its name. Sockets go into directories of their own inside,
 // because the account does not own this one.
 func (r *Runner) RuntimeDir(state string) (string, error) {
-	sum := sha256.Sum256([]byte(state))
-	name := "custodyd-" + hex.EncodeToString(sum[:6])
+	name := runtimeName(state)
 	return r.privateDir(runtimeBases(os.Geteuid(), os.Getenv), func(base string) (string, error) {
 		dir := filepath.Join(base, name)
 		if len(dir) > maxRuntimeDir {
@@ -170,6 +169,11 @@ func (r *Runner) RuntimeDir(state string) (string, error) {
 		// In a place open to all, the name can be somebody else's.
 		return os.MkdirTemp(base, name+"-")
 	})
+}
+
+func runtimeName(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return "custodyd-" + hex.EncodeToString(sum[:6])
 }
 
 // ours says whether dir is a directory that only this process's user can have
@@ -194,12 +198,22 @@ func runtimeBases(uid int, env func(string) string) []string {
 }
 
 // TempState makes a temporary data directory that the account can reach, for
-// demonstrations and tests; remove deletes it with all that is in it.
+// demonstrations and tests; remove deletes it with all that is in it, and the
+// directory that RuntimeDir made for it.
 func (r *Runner) TempState() (dir string, remove func() error, err error) {
 	dir, err = r.privateDir([]string{os.TempDir(), "/tmp", "/var/tmp"}, func(base string) (string, error) {
 		return os.MkdirTemp(base, "custodyd-")
 	})
-	return dir, func() error { return os.RemoveAll(dir) }, err
+	remove = func() error {
+		all := []error{os.RemoveAll(dir)}
+		for _, base := range runtimeBases(os.Geteuid(), os.Getenv) {
+			if sockets := filepath.Join(base, runtimeName(dir)); ours(sockets) {
+				all = append(all, os.RemoveAll(sockets))
+			}
+		}
+		return errors.Join(all...)
+	}
+	return dir, remove, err
 }
 
 // privateDir makes a directory in the first base where that works and the

@@ -159,6 +159,29 @@ func TestRuntimeDir(t *testing.T) {
 	defer os.RemoveAll(third)
 }
 
+func TestTempStateLeavesNothing(t *testing.T) {
+	r := newRunner(t)
+	state, remove, err := r.TempState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets, err := r.RuntimeDir(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(sockets, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{state, sockets} {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", dir, err)
+		}
+	}
+}
+
 func TestTempStateFallsBackWhenTheTempFolderIsClosed(t *testing.T) {
 	r := newRunner(t)
 	closed := filepath.Join(openDir(t, r), "closed")
