@@ -48,8 +48,9 @@ func introduces(b custody.Body) map[custody.ID]introduced {
 }
 
 // readDocuments: each document that the event introduces, none besides, each
-// of the type that its place asks for.
-func (p *prepared) readDocuments(ctx context.Context, l *Ledger, given [][]byte) error {
+// of the type that its place asks for. known returns the type of an earlier
+// event's document, or "".
+func (p *prepared) readDocuments(given [][]byte, known func(custody.ID) (string, error)) error {
 	want := introduces(p.statement.Predicate.Body)
 	p.documents = make(map[custody.ID]docket.Blob, len(given))
 	for _, b := range given {
@@ -68,7 +69,7 @@ func (p *prepared) readDocuments(ctx context.Context, l *Ledger, given [][]byte)
 			continue
 		}
 		if w.known {
-			typ, err := l.documentType(ctx, id)
+			typ, err := known(id)
 			if err != nil {
 				return err
 			}

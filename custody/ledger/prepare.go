@@ -40,7 +40,8 @@ func (l *Ledger) prepare(ctx context.Context, sub *docket.Submission) (*prepared
 		return nil, err
 	}
 	p := &prepared{submission: sub, statement: st, eventID: sub.Envelope.EventID()}
-	if err := p.readDocuments(ctx, l, sub.Documents); err != nil {
+	known := func(id custody.ID) (string, error) { return l.documentType(ctx, id) }
+	if err := p.readDocuments(sub.Documents, known); err != nil {
 		return p, err
 	}
 	if err := p.readDetails(sub.Details); err != nil {

@@ -1,0 +1,301 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/ruling"
+	"github.com/evidence-custody/custodyd/custody/seal"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// checkStep is how many events are read at once.
+const checkStep = 512
+
+// Check reads the whole record again and believes nothing but the exact bytes:
+// every signature, leaf, link, detail and document; every tile and published
+// checkpoint; and every projection, made anew by the judge in an empty world.
+// What differs is a *docket.Altered. It reads one snapshot and holds up nobody.
+func (l *Ledger) Check(ctx context.Context) error {
+	tx, err := l.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return unavailable(err)
+	}
+	defer tx.Rollback()
+	c := &checking{ctx: ctx, tx: tx, l: l, all: newLayer(), links: map[linkID]bool{}}
+	for _, step := range []func() error{c.events, c.state, c.heads, c.linkRows, c.parts, c.tiles, c.checkpoints, c.keyRows, c.words, c.artifacts} {
+		if err := step(); err != nil {
+			return fmt.Errorf("couldn't confirm the record: %w", unavailable(err))
+		}
+	}
+	return nil
+}
+
+type linkID struct {
+	chain custody.ID
+	seq   uint64
+	index uint64
+}
+
+// checking is one Check on its way. It keeps the states of all chains and
+// every statement in memory, about 4 KiB for an event.
+type checking struct {
+	ctx context.Context
+	tx  *sql.Tx
+	l   *Ledger
+
+	id       *identity
+	all      *layer
+	links    map[linkID]bool
+	partRows []docket.Involvement
+	spkis    map[custody.ID]uint64 // keys: event that introduced them
+	docs     map[custody.ID]string // documents of the events so far: type
+	frontier tlog.Frontier
+	edge     edge
+	full     []tile
+	roots    map[uint64]evidence.Digest // root at each published size
+	sizes    []uint64                   // published, ascending
+}
+
+// nothing is the source below an empty world.
+type nothing struct{}
+
+func (nothing) chain(custody.ID) (*docket.Chain, error) { return nil, nil }
+func (nothing) entry(custody.ID) (*ruling.Entry, error) { return nil, nil }
+func (nothing) document(custody.ID) ([]byte, error)     { return nil, nil }
+
+func (c *checking) events() error {
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT size FROM custody.checkpoints ORDER BY size`)
+	if c.sizes, err = collect(rows, err, scanInto(func(n *uint64) []any { return []any{n} })); err != nil {
+		return err
+	}
+	c.roots, c.spkis, c.docs = map[uint64]evidence.Digest{}, map[custody.ID]uint64{}, map[custody.ID]string{}
+	for next := uint64(0); ; {
+		rows, err := c.tx.QueryContext(c.ctx, `SELECT `+eventColumns+`, leaf FROM custody.events WHERE index >= $1 ORDER BY index LIMIT $2`, int64(next), checkStep)
+		events, err := collect(rows, err, scanWithLeaf)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		documents, details, err := c.wordsOf(next, next+uint64(len(events)))
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if e.Index != next {
+				return docket.AlteredF("event %d is missing", next)
+			}
+			if err := c.event(e, documents[next], details[next]); err != nil {
+				return fmt.Errorf("event %d: %w", next, err)
+			}
+			next++
+		}
+	}
+}
+
+// wordsOf reads the documents and details of the events from..to-1.
+func (c *checking) wordsOf(from, to uint64) (documents, details map[uint64][][]byte, err error) {
+	read := func(query string) (map[uint64][][]byte, error) {
+		type row struct {
+			index uint64
+			bytes []byte
+		}
+		rows, err := c.tx.QueryContext(c.ctx, query, int64(from), int64(to))
+		got, err := collect(rows, err, scanInto(func(r *row) []any { return []any{&r.index, &r.bytes} }))
+		out := map[uint64][][]byte{}
+		for _, r := range got {
+			out[r.index] = append(out[r.index], r.bytes)
+		}
+		return out, err
+	}
+	if documents, err = read(`SELECT e.index, d.bytes FROM custody.event_documents e JOIN custody.documents d USING (sha256) WHERE e.index >= $1 AND e.index < $2`); err != nil {
+		return nil, nil, err
+	}
+	details, err = read(`SELECT e.index, d.bytes FROM custody.event_details e JOIN custody.details d USING (sha256) WHERE e.index >= $1 AND e.index < $2`)
+	return documents, details, err
+}
+
+// event runs one event through what Append does, from its bytes.
+func (c *checking) event(e *eventRow, documents, details [][]byte) error {
+	leaf := tlog.Leaf(e.Envelope, e.Key)
+	p := &prepared{submission: &docket.Submission{Envelope: e.Envelope}, statement: e.Statement, eventID: e.Envelope.EventID(),
+		key: e.Key, leaf: leaf, leafHash: tlog.LeafHash(leaf)}
+	if p.eventID != e.EventID || !bytes.Equal(leaf, e.leaf) || p.leafHash != e.LeafHash {
+		return docket.AlteredF("its leaf or id is not that of its bytes")
+	}
+	if e.Key.ID() != e.Statement.Predicate.Signer.Key {
+		return docket.AlteredF("it is kept with another key than it names")
+	}
+	if err := e.Key.Verify(e.Envelope); err != nil {
+		return docket.AlteredF("its signature does not verify: %v", err)
+	}
+	if err := p.readDetails(details); err != nil {
+		return altered(err)
+	}
+	if err := c.readAgain(p, documents); err != nil {
+		return altered(err)
+	}
+	for _, k := range p.keys {
+		if _, known := c.spkis[k.ID()]; !known {
+			c.spkis[k.ID()] = e.Index
+		}
+	}
+	if err := c.seen(e.Statement); err != nil {
+		return err
+	}
+	w := &world{id: c.id, group: newLayer(), batch: c.all, below: nothing{}}
+	s, err := admit(w, p, e.Index)
+	if err != nil {
+		return altered(err)
+	}
+	c.all.merge(w.group)
+	c.partRows = append(c.partRows, s.parts...)
+	for _, link := range e.Statement.Predicate.Chains {
+		c.links[linkID{link.ID, link.Seq, e.Index}] = true
+	}
+	if e.Index == 0 {
+		if err := c.identify(e.Statement, p.documents); err != nil {
+			return err
+		}
+	}
+	c.frontier.Append(p.leafHash)
+	c.full = append(c.full, c.edge.append(p.leafHash)...)
+	if _, published := slices.BinarySearch(c.sizes, c.frontier.Size()); published {
+		c.roots[c.frontier.Size()] = c.frontier.Root()
+	}
+	return nil
+}
+
+// readAgain reads the documents that an event brought; those it may leave out
+// an earlier event brought.
+func (c *checking) readAgain(p *prepared, given [][]byte) error {
+	known := func(id custody.ID) (string, error) { return c.docs[id], nil }
+	if err := p.readDocuments(given, known); err != nil {
+		return err
+	}
+	for id, d := range p.documents {
+		c.docs[id] = d.Type
+	}
+	return nil
+}
+
+func (c *checking) identify(st *custody.Statement, documents map[custody.ID]docket.Blob) error {
+	b, ok := st.Predicate.Body.(*custody.Genesis)
+	if !ok {
+		return docket.AlteredF("it is %s, not genesis", st.Predicate.Kind)
+	}
+	var err error
+	if c.id, err = c.l.identify(documents[b.Document].Bytes); err != nil {
+		return altered(err)
+	}
+	if mine := c.l.log.Load(); mine != nil && mine.id != c.id.id {
+		return docket.AlteredF("it founds log %s, not %s", c.id.id.Short(), mine.id.Short())
+	}
+	return nil
+}
+
+func (c *checking) seen(st *custody.Statement) error {
+	seen := st.Predicate.Seen
+	if st.Predicate.Kind == custody.KindGenesis {
+		return nil
+	}
+	if root, ok := c.roots[seen.Size]; !ok || root != seen.Root {
+		return docket.AlteredF("it has seen a checkpoint of %d leaves that was never published", seen.Size)
+	}
+	return nil
+}
+
+// altered turns a refusal of what was once admitted into what it means here.
+func altered(err error) error {
+	var refused *custody.Refusal
+	var sealed *seal.Error
+	if errors.As(err, &refused) || errors.As(err, &sealed) {
+		return docket.AlteredF("%v", err)
+	}
+	return err
+}
+
+// state: log_state is that of the events.
+func (c *checking) state() error {
+	s, err := readState(c.ctx, c.tx, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
+	if err != nil {
+		return err
+	}
+	mine, err := c.frontier.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	if s.size != c.frontier.Size() || s.root != c.frontier.Root() || !bytes.Equal(s.frontier, mine) {
+		return docket.AlteredF("log_state says %d events with root %s; they are %d with root %s", s.size, s.root.Short(), c.frontier.Size(), c.frontier.Root().Short())
+	}
+	return nil
+}
+
+// heads: every chain's row is what the judge makes of the events.
+func (c *checking) heads() error {
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT `+chainColumns+` FROM custody.chains`)
+	chains, err := collect(rows, err, func(r *sql.Rows) (*docket.Chain, error) { return scanChain(r) })
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, want := range c.all.chains {
+		if want != nil {
+			n++
+		}
+	}
+	if len(chains) != n {
+		return docket.AlteredF("there are %d chains, the events make %d", len(chains), n)
+	}
+	for _, got := range chains {
+		want := c.all.chains[got.ID]
+		if want == nil {
+			return docket.AlteredF("no event advances chain %s", got.ID.Short())
+		}
+		a, err := json.Marshal(got)
+		if err != nil {
+			return err
+		}
+		b, err := json.Marshal(want)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(a, b) {
+			return docket.AlteredF("%s chain %s is not in the state that its events make", want.Type, got.ID.Short())
+		}
+	}
+	return nil
+}
+
+// parts: who has a part in which case is what the events say.
+func (c *checking) parts() error {
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT case_id, item, org, person, part, index, expires FROM custody.parts`)
+	got, err := collect(rows, err, scanPart)
+	if err != nil {
+		return err
+	}
+	words := func(in []docket.Involvement) []string {
+		out := make([]string, len(in))
+		for i, p := range in {
+			expires := int64(0)
+			if p.Expires != nil {
+				expires = p.Expires.Unix()
+			}
+			out[i] = fmt.Sprint(p.Case, p.Item, p.Org, p.Person, p.Part, p.Index, expires)
+		}
+		slices.Sort(out)
+		return out
+	}
+	if !reflect.DeepEqual(words(got), words(c.partRows)) {
+		return docket.AlteredF("the parts that organisations have in cases are not those that the events give")
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package ledger
+
+import (
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// each hands every row of a query to do.
+func (c *checking) each(query string, to []any, do func() error) error {
+	rows, err := c.tx.QueryContext(c.ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(to...); err != nil {
+			return err
+		}
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// linkRows: exactly the links that the statements have.
+func (c *checking) linkRows() error {
+	var k linkID
+	n := 0
+	err := c.each(`SELECT chain, seq, index FROM custody.links`, []any{idValue{&k.chain}, &k.seq, &k.index}, func() error {
+		n++
+		if !c.links[k] {
+			return docket.AlteredF("event %d is listed as number %d of chain %s and does not say so", k.index, k.seq, k.chain.Short())
+		}
+		return nil
+	})
+	if err == nil && n != len(c.links) {
+		err = docket.AlteredF("%d links are listed, the events have %d", n, len(c.links))
+	}
+	return err
+}
+
+// tiles: exactly the complete tiles of the tree.
+func (c *checking) tiles() error {
+	want := make(map[tileID]tile, len(c.full))
+	for _, t := range c.full {
+		want[tileID{t.level, t.n}] = t
+	}
+	var id tileID
+	var root evidence.Digest
+	var hashes []byte
+	n := 0
+	err := c.each(`SELECT level, n, root, hashes FROM custody.tiles`, []any{&id.level, &id.n, idValue{&root}, &hashes}, func() error {
+		n++
+		t, ok := want[id]
+		same := ok && t.root == root && len(hashes) == tileWidth*len(root)
+		for i := 0; same && i < tileWidth; i++ {
+			same = evidence.Digest(hashes[i*len(root):(i+1)*len(root)]) == t.hashes[i]
+		}
+		if !same {
+			return docket.AlteredF("tile %d of level %d is not that of the events", id.n, id.level)
+		}
+		return nil
+	})
+	if err == nil && n != len(want) {
+		err = docket.AlteredF("there are %d tiles, the tree has %d", n, len(want))
+	}
+	return err
+}
+
+// checkpoints: every note is signed by this log and is the tree's root there.
+func (c *checking) checkpoints() error {
+	var size uint64
+	var root evidence.Digest
+	var note []byte
+	return c.each(`SELECT size, root, note FROM custody.checkpoints ORDER BY size`, []any{&size, idValue{&root}, &note}, func() error {
+		if c.id == nil {
+			return docket.AlteredF("a checkpoint of %d leaves was published for a log without genesis", size)
+		}
+		cp, err := tlog.OpenCheckpoint(note, c.id.doc.Origin, c.id.verifiers)
+		switch mine, ok := c.roots[size]; {
+		case err != nil || cp.Size != size || cp.Root != root:
+			return docket.AlteredF("the checkpoint kept for %d leaves is not one that this log signed", size)
+		case !ok:
+			return docket.AlteredF("a checkpoint of %d leaves was published, the log has %d", size, c.frontier.Size())
+		case mine != root:
+			return docket.AlteredF("the first %d events are not those of the published checkpoint", size)
+		}
+		return nil
+	})
+}
+
+// keyRows: exactly the keys that events introduced.
+func (c *checking) keyRows() error {
+	var id custody.ID
+	var spki []byte
+	var index uint64
+	n := 0
+	err := c.each(`SELECT id, spki, index FROM custody.keys`, []any{idValue{&id}, &spki, &index}, func() error {
+		n++
+		if at, ok := c.spkis[id]; !ok || at != index || evidence.Sum(spki) != id {
+			return docket.AlteredF("key %s was not introduced by event %d", id.Short(), index)
+		}
+		return nil
+	})
+	if err == nil && n != len(c.spkis) {
+		err = docket.AlteredF("%d keys are listed, the events introduce %d", n, len(c.spkis))
+	}
+	return err
+}
+
+// words: no detail and no document without its event, none with other bytes.
+// That every event has its own was checked with the event.
+func (c *checking) words() error {
+	var sum evidence.Digest
+	var b []byte
+	var used bool
+	for _, query := range []string{
+		`SELECT sha256, bytes, EXISTS (SELECT FROM custody.event_details e WHERE e.sha256 = d.sha256) FROM custody.details d`,
+		`SELECT sha256, bytes, EXISTS (SELECT FROM custody.event_documents e WHERE e.sha256 = d.sha256) FROM custody.documents d`} {
+		if err := c.each(query, []any{idValue{&sum}, &b, &used}, func() error {
+			if evidence.Sum(b) != sum || !used {
+				return docket.AlteredF("the bytes kept as %s have another digest, or belong to no event", sum.Short())
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// artifacts: every row is what its artifact.deposited says, and its block
+// leaves make the root signed.
+func (c *checking) artifacts() error {
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT `+artifactColumns+` FROM custody.artifacts`)
+	all, err := collect(rows, err, scanInto(artifactInto))
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		chain := c.all.chains[a.Item]
+		if chain == nil || chain.State.Item == nil || chain.State.Item.Artifact == nil {
+			return docket.AlteredF("an artifact is kept for item %s, which has none", a.Item.Short())
+		}
+		it := chain.State.Item
+		leaves := make([]evidence.Digest, len(a.Leaves)/len(a.SHA256))
+		for i := range leaves {
+			copy(leaves[i][:], a.Leaves[i*len(a.SHA256):])
+		}
+		said := custody.Artifact{BlockRoot: a.BlockRoot, SHA256: a.SHA256, Size: a.Size}
+		if *it.Artifact != said || it.Case != a.Case || evidence.BlockRoot(leaves) != a.BlockRoot {
+			return docket.AlteredF("the artifact kept for item %s is not the one deposited", a.Item.Short())
+		}
+	}
+	return nil
+}
