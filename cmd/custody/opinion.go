@@ -100,6 +100,12 @@ func (a *app) reportCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{Use: "report CASE", Short: "Have a custody report issued, and fetch it", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			// Before a report is issued and recorded, not after.
+			for _, name := range []string{"report.pdf", "report.json"} {
+				if _, err := os.Lstat(filepath.Join(out, name)); err == nil {
+					return fmt.Errorf("couldn't write %s: %w", filepath.Join(out, name), fs.ErrExist)
+				}
+			}
 			d, err := a.desk(cmd.Context(), want{})
 			if err != nil {
 				return err

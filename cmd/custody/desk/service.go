@@ -244,7 +244,13 @@ func (a *Answer) Error() string {
 	}
 	s = fmt.Sprintf("the service answered %d %s: %s", a.Status, s, a.Detail)
 	for _, d := range a.Differences {
+		if strings.Contains(a.Detail, d.Declared) && strings.Contains(a.Detail, d.Received) {
+			continue // said already
+		}
 		s += fmt.Sprintf("; %s declared %s, received %s", d.Name, d.Declared, d.Received)
+	}
+	if !a.Recorded.IsZero() {
+		s += "; the refusal is recorded as event " + a.Recorded.String()
 	}
 	return s
 }
