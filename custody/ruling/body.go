@@ -169,16 +169,21 @@ func (c *hearing) caseOpened(b *custody.CaseOpened) error {
 	return nil
 }
 
-// caseState returns the case of an event that names one.
-func (c *hearing) caseState(id custody.ID) (*custody.Case, error) {
+// caseState returns the case of an event that names one. partial is true where
+// only the verifier lacks it: anybody may name another case's event in a basis,
+// and that must not break the dossier of this one.
+func (c *hearing) caseState(id custody.ID) (cs *custody.Case, partial bool, err error) {
 	chain, err := c.chain(id)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if chain == nil || chain.State.Case == nil {
-		return nil, custody.Refuse("case.unknown", "predicate.body.case", "case %s was never opened", id.Short())
+	if chain != nil && chain.State.Case != nil {
+		return chain.State.Case, false, nil
 	}
-	return chain.State.Case, nil
+	if chain != nil && chain.Partial {
+		return nil, true, nil
+	}
+	return nil, false, custody.Refuse("case.unknown", "predicate.body.case", "case %s was never opened", id.Short())
 }
 
 // chain returns a chain at this log position, advanced or not.
@@ -206,8 +211,8 @@ func (c *hearing) itemState(id custody.ID) (it *custody.Item, partial bool, err 
 }
 
 func (c *hearing) agencyOnly(id custody.ID) error {
-	cs, err := c.caseState(id)
-	if err != nil {
+	cs, partial, err := c.caseState(id)
+	if err != nil || partial {
 		return err
 	}
 	if cs.Agency != c.org {
@@ -237,12 +242,12 @@ func (c *hearing) deposited(b *custody.Deposited) error {
 	if !investigate && !examine {
 		return custody.Refuse("signer.right", "predicate.signer.key", "a deposit needs the right investigate or examine")
 	}
-	cs, err := c.caseState(b.Case)
+	cs, partial, err := c.caseState(b.Case)
 	if err != nil {
 		return err
 	}
 	switch {
-	case b.Parent == nil && !(investigate && cs.Agency == c.org):
+	case b.Parent == nil && !(investigate && (partial || cs.Agency == c.org)):
 		return custody.Refuse("deposit.no-standing", "predicate.body.parent", "without a parent item only an investigator of the case's agency deposits")
 	case b.Parent != nil:
 		if err := c.depositFrom(b); err != nil {

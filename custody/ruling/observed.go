@@ -29,7 +29,7 @@ func (c *hearing) received(b *custody.Received) error {
 }
 
 func (c *hearing) depositRefused(b *custody.DepositRefused) error {
-	if _, err := c.caseState(b.Case); err != nil {
+	if _, _, err := c.caseState(b.Case); err != nil {
 		return err
 	}
 	if b.About != b.Case {
@@ -59,7 +59,7 @@ func (c *hearing) served(b *custody.Served) error {
 }
 
 func (c *hearing) reported(b *custody.ReportIssued) error {
-	if _, err := c.caseState(b.Case); err != nil {
+	if _, _, err := c.caseState(b.Case); err != nil {
 		return err
 	}
 	if b.Over.Size > c.e.Index {
