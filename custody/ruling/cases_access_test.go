@@ -171,6 +171,18 @@ var opinionCases = []ruleCase{
 	pair("access.not-granted", "an opinion without having been given the item", func(s *scene) (attempt, attempt) {
 		return opine(s, s.Analyst, custody.Section40, s.GrantLeaf), opine(s, s.Analyst, custody.Section40, s.Custody(s.Image))
 	}),
+	pair("access.not-granted", "an opinion on an exhibit that another organisation held", func(s *scene) (attempt, attempt) {
+		held := s.Act(s.Analyst, s.Acceptance(s.Phone), sent(s))
+		back := s.Act(s.Analyst, s.Release(rulingtest.To(s.Agency.ID), s.Phone))
+		returned := s.Act(s.Officer, s.Acceptance(s.Phone), back)
+		b := &custody.Opinion{Capacity: custody.Section40, Case: s.Case, Items: []id{s.Phone}}
+		return attempt{By: s.Visitor, Body: b, Basis: []id{held}}, attempt{By: s.Visitor, Body: b, Basis: []id{returned}}
+	}),
+	pair("access.not-granted", "an opinion on another exhibit than the one held", func(s *scene) (attempt, attempt) {
+		held := s.Act(s.Analyst, s.Acceptance(s.Phone), sent(s))
+		return attempt{By: s.Analyst, Body: &custody.Opinion{Capacity: custody.Section40, Case: s.Case, Items: []id{s.Phone}}, Basis: []id{held}},
+			attempt{By: s.Analyst, Body: &custody.Opinion{Capacity: custody.Section40, Case: s.Case, Items: []id{s.Disk}}, Basis: []id{held}}
+	}),
 	pair("item.other-case", "an opinion on another case's item", func(s *scene) (attempt, attempt) {
 		a := opine(s, s.Analyst, custody.Section40, s.GrantLeaf)
 		b := a
