@@ -26,6 +26,7 @@ const (
 	zip64Version = 45
 	dosDate      = 0x0021 // 1980-01-01
 	maxName      = 200    // bytes of a file's name; the longest of ours has 117
+	bufferSize   = 32 << 10
 )
 
 // entry is one file's place in the zip.
@@ -43,7 +44,7 @@ type zipWriter struct {
 	entries []entry
 }
 
-func newZipWriter(w io.Writer) *zipWriter { return &zipWriter{w: bufio.NewWriterSize(w, 256<<10)} }
+func newZipWriter(w io.Writer) *zipWriter { return &zipWriter{w: bufio.NewWriterSize(w, bufferSize)} }
 
 func (z *zipWriter) put(b []byte) error {
 	z.offset += uint64(len(b))
@@ -156,7 +157,7 @@ func readZip(r *io.SectionReader, lim Limits) ([]file, error) {
 		return nil, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", r.Size(), min(lim.Bytes, math.MaxUint32))
 	}
 	var files []file
-	in := bufio.NewReaderSize(r, 256<<10)
+	in := bufio.NewReaderSize(r, bufferSize)
 	for left := r.Size(); ; {
 		var head [localSize]byte
 		if _, err := io.ReadFull(in, head[:4]); err != nil {
