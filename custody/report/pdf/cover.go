@@ -30,7 +30,7 @@ func (s *sheet) cover() {
 	facts("Court", textUpTo(coverLimit, d.Case.Court, "case.court"))
 	facts("Sections", textUpTo(coverLimit, d.Case.Sections, "case.sections"))
 	facts("Agency", orDash(s.organisation(d.Case.Agency)))
-	facts("Investigating officer", orDash(s.person(d.Case.Officer)))
+	facts("Investigating officer", s.officer())
 	facts("Made for", s.party(d.For))
 	facts("Made at", s.time(d.GeneratedAt)+"\nby the clock of the service that made it")
 	s.y += 4
@@ -199,4 +199,12 @@ func QRText(d report.Document) string {
 		t = "custody report " + d.Number + "\n" + t
 	}
 	return t
+}
+
+// officer is the person of this report, else the name in the case document.
+func (s *sheet) officer() printable {
+	if p := s.person(s.doc.Case.Officer); p != "" {
+		return p
+	}
+	return textUpTo(coverLimit, s.doc.Case.OfficerNamed, "case.officerNamed")
 }
