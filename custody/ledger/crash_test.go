@@ -141,10 +141,15 @@ func receiptSoon(ctx context.Context, l *ledger.Ledger, id custody.ID) (r docket
 // the log, which the ledger published when it was told.
 func draftCase(t testing.TB, s *rulingtest.Scene, title string) docket.Submission {
 	t.Helper()
+	return draftCaseBy(t, s, s.Officer, title)
+}
+
+func draftCaseBy(t testing.TB, s *rulingtest.Scene, by *rulingtest.Key, title string) docket.Submission {
+	t.Helper()
 	b, id := ledgertest.Document(t, custody.DocCase, "title", title)
-	st := s.Draft(s.Officer, &custody.CaseOpened{Case: id})
-	copy(st.Predicate.Nonce[:], id[:])
-	sub := ledgertest.Seal(t, s.Officer, st)
+	st := s.Draft(by, &custody.CaseOpened{Case: id})
+	st.Predicate.Nonce = id
+	sub := ledgertest.Seal(t, by, st)
 	sub.Documents = [][]byte{b}
 	return sub
 }
