@@ -39,6 +39,7 @@ const (
 	RightHold        Right = "hold"
 	RightExamine     Right = "examine"
 	RightApprove     Right = "approve"
+	RightInspect     Right = "inspect"
 )
 
 // Purpose is the one act an invitation permits.
