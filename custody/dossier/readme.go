@@ -1,6 +1,9 @@
 package dossier
 
-// readme stands in every dossier. It claims nothing that the reader cannot do.
+// readme stands in every dossier. It claims nothing that the reader cannot do:
+// a test runs its indented commands. It is part of the format, as every byte
+// is: another text would be another format, whose reader must still know this
+// one.
 const readme = `CUSTODY DOSSIER
 
 This is a BagIt bag (RFC 8493). It shows the record of one case or of some of
@@ -16,21 +19,36 @@ which chains are promised to be complete up to there.
   data/attachments/ files that the log records as issued
 
 WITH THE VERIFIER (checks everything below, and the rules of custody):
-  custody verify --policy TRUST.json DOSSIER.zip [--artifact IMAGE]
+  custody verify --policy TRUST.json DOSSIER.zip --artifact IMAGE
 The policy must not come from this dossier: make it from what the organisations
 themselves publish, and compare fingerprints with them.
 
-WITH STOCK TOOLS:
+WITH STOCK TOOLS, in a shell, in the directory that the zip was unpacked into.
+Set N to an event's number of 12 digits and K to signer.key of its payload.
+
 1. That no file was changed since the bag was made (not who made it):
      sha256sum -c tagmanifest-sha256.txt && sha256sum --quiet -c manifest-sha256.txt
-2. That an event was signed by a key (K is signer.key in its payload):
-     cosign verify-blob-attestation --key data/keys/K.pem --bundle data/events/N.sigstore.json \
-       --type https://evidence-custody.github.io/custodyd/event/v1 --insecure-ignore-tlog --check-claims=false FILE
-   or, without cosign, with PAE = "DSSEv1 28 application/vnd.in-toto+json LEN " + payload:
-     openssl dgst -sha256 -verify data/keys/K.pem -signature SIG PAE
-3. That an image is the one deposited:
-     sha256sum IMAGE
-   and compare with subject and body.artifact.sha256 of its artifact.deposited.
+
+2. That event N was signed by key K (not whose key that is):
+     sed 's/.*"payload":"\([^"]*\)".*/\1/' data/events/$N.sigstore.json | base64 -d > ../payload
+     sed 's/.*"sig":"\([^"]*\)".*/\1/' data/events/$N.sigstore.json | base64 -d > ../sig
+     (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < ../payload); cat ../payload) > ../pae
+     openssl dgst -sha256 -verify data/keys/$K.pem -signature ../sig ../pae
+
+3. That an image is the one an event is about: set D to its SHA-256, as
+   sha256sum prints it, and compare with subject in the payload. cosign (3.1)
+   does this together with 2:
+     cosign verify-blob-attestation --key data/keys/$K.pem --bundle data/events/$N.sigstore.json --type https://evidence-custody.github.io/custodyd/event/v1 --insecure-ignore-tlog --digest $D --digestAlg sha256
+   An event about no image has the digests of founding documents as subjects.
+
+4. That the log included event N: put the log's public key (PEM, from the
+   operator or from whoever watches the log, not from this dossier) into
+   ../log.pem and set H to the first line of data/log/checkpoint.txt.
+     cosign trusted-root create --rekor="url=https://$H,public-key=../log.pem,start-time=2020-01-01T00:00:00Z,origin=$H" --out ../root.json
+     cosign verify-blob-attestation --key data/keys/$K.pem --bundle data/events/$N.sigstore.json --type https://evidence-custody.github.io/custodyd/event/v1 --trusted-root ../root.json --digest $D --digestAlg sha256
+
+Neither tool contacts anyone. They check neither witnesses, nor the rules of
+custody, nor that chains are complete, nor that K is the key named in the payload.
 
 WHAT THIS DOES NOT SHOW: what happened before the seizure; reads outside the
 service; that no later event exists beyond the head; times other than as claims,
