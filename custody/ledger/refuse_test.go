@@ -15,7 +15,7 @@ import (
 )
 
 // scene opens a ledger with a scene told to it.
-func scene(t *testing.T) (*ledger.Ledger, ledgertest.Database, *rulingtest.Scene) {
+func scene(t testing.TB) (*ledger.Ledger, ledgertest.Database, *rulingtest.Scene) {
 	t.Helper()
 	s := rulingtest.NewScene(t)
 	d := ledgertest.NewDatabase(t)
@@ -24,7 +24,7 @@ func scene(t *testing.T) (*ledger.Ledger, ledgertest.Database, *rulingtest.Scene
 	return l, d, s
 }
 
-func size(t *testing.T, l *ledger.Ledger) uint64 {
+func size(t testing.TB, l *ledger.Ledger) uint64 {
 	t.Helper()
 	cp, err := l.Checkpoint(testContext(t))
 	if err != nil {

@@ -158,18 +158,33 @@ func (w *writer) keys(events []*sealedEvent) {
 }
 
 func (w *writer) parts(events []*sealedEvent) {
-	for _, e := range events {
-		for _, p := range e.parts {
-			item, person := []byte{}, []byte{}
-			if !p.Item.IsZero() {
-				item = p.Item[:]
-			}
-			if !p.Person.IsZero() {
-				person = p.Person[:]
-			}
-			w.exec(`INSERT INTO custody.parts (case_id, item, org, person, part, index, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				p.Case[:], item, p.Org[:], person, string(p.Part), int64(p.Index), p.Expires)
+	var cases, items, orgs, persons pq.ByteaArray
+	var parts, expires pq.StringArray
+	var index pq.Int64Array
+	some := func(id *custody.ID) []byte {
+		if id.IsZero() {
+			return []byte{}
 		}
+		return id[:]
+	}
+	for _, e := range events {
+		for i := range e.parts {
+			p := &e.parts[i]
+			cases, items = append(cases, p.Case[:]), append(items, some(&p.Item))
+			orgs, persons = append(orgs, p.Org[:]), append(persons, some(&p.Person))
+			parts, index = append(parts, string(p.Part)), append(index, int64(p.Index))
+			until := ""
+			if p.Expires != nil {
+				until = p.Expires.Format(time.RFC3339)
+			}
+			expires = append(expires, until)
+		}
+	}
+	if len(cases) > 0 {
+		w.exec(`INSERT INTO custody.parts (case_id, item, org, person, part, index, expires)
+			SELECT a, b, c, d, e, f, nullif(g, '')::timestamptz
+			FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::text[], $6::bigint[], $7::text[]) AS x (a, b, c, d, e, f, g)`,
+			cases, items, orgs, persons, parts, index, expires)
 	}
 }
 

@@ -84,6 +84,9 @@ func start() {
 // Database is one test's own database.
 type Database struct{ name string }
 
+// Name is the database's name.
+func (d Database) Name() string { return d.name }
+
 // DSN is the connection string of a role: migrations' roles, or localpg.Superuser.
 func (d Database) DSN(role string) string {
 	// localpg names the database it made, which is the template here.
