@@ -38,7 +38,7 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 	}
 	id, err := c.logIDLocked(ctx)
 	if err != nil {
-		return "", err
+		return "", &unsendable{err} // it was tried as often as it is worth
 	}
 	var token wire.Token
 	// Each try carries a new assertion: its jti is good once.
@@ -50,7 +50,7 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 		return wire.NewIssueTokenRequestWithFormdataBody(c.base, wire.TokenRequest{GrantType: wire.JWTBearer, Assertion: assertion})
 	}}, &token)
 	if err != nil {
-		return "", fmt.Errorf("couldn't sign in: %w", err)
+		return "", &unsendable{fmt.Errorf("couldn't sign in: %w", err)} // it was tried as often as it is worth
 	}
 	if token.AccessToken == "" || token.ExpiresIn <= 0 {
 		return "", errors.New("couldn't sign in: the service's answer holds no token")

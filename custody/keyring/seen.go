@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -90,7 +89,7 @@ func (s *SeenStore) Last(log evidence.Digest) (head Head, ok bool, err error) {
 // A log of which nothing was seen is taken at its word: what it says first is
 // what everything later is held against.
 func (s *SeenStore) Advance(log evidence.Digest, head Head, fetch Consistency) (Head, error) {
-	if head.Size == 0 || head.Size > math.MaxInt64 {
+	if head.Size == 0 || head.Size > tlog.MaxSize {
 		return Head{}, errors.New("couldn't accept a head of an empty log")
 	}
 	unlock, err := lockedfile.MutexAt(filepath.Join(s.dir, "lock")).Lock()
@@ -119,11 +118,7 @@ func (s *SeenStore) Advance(log evidence.Digest, head Head, fetch Consistency) (
 	if err != nil {
 		return Head{}, fmt.Errorf("couldn't check that the log continues what was seen: %w", err)
 	}
-	hashes := make(tlog.TreeProof, len(proof))
-	for i, d := range proof {
-		hashes[i] = tlog.Hash(d)
-	}
-	if err := tlog.CheckTree(hashes, int64(newer.Size), tlog.Hash(newer.Root), int64(older.Size), tlog.Hash(older.Root)); err != nil {
+	if err := tlog.VerifyConsistency(older.Size, older.Root, newer.Size, newer.Root, proof); err != nil {
 		return Head{}, s.split(log, last, head, err)
 	}
 	if newer == last {

@@ -28,7 +28,7 @@ var may = map[string][]string{
 	"custody/report":     {"custody", "custody/standing", "custody/verify", "evidence"},
 	"custody/report/pdf": {"custody/report", "evidence"},
 
-	"custody/keyring":          {"custody", "custody/seal", "custody/keyring/safefile", "evidence"},
+	"custody/keyring":          {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence"},
 	"custody/keyring/safefile": {},
 
 	"migrations":             {},
