@@ -1,0 +1,71 @@
+package dossier_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/evidence-custody/custodyd/custody/dossier"
+)
+
+// FuzzDecode: what is accepted encodes to the same bytes, within memory that
+// the input accounts for.
+func FuzzDecode(f *testing.F) {
+	for _, file := range []string{"zips.json", "whole.json"} {
+		b, err := os.ReadFile("../testdata/dossier/" + file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var all []zipVector
+		if err := json.Unmarshal(b, &all); err != nil || len(all) == 0 {
+			f.Fatalf("no seeds in %s: %v", file, err)
+		}
+		for _, v := range all {
+			f.Add(v.Zip)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { reencodes(t, b) })
+}
+
+// FuzzContents changes one file and makes the rest of the bag fit, so that the
+// fuzzer gets behind the manifests.
+func FuzzContents(f *testing.F) {
+	good := encode(f, sample(f, 3))
+	names, content := stdFiles(f, good)
+	for _, n := range names {
+		f.Add(n, string(content[n]))
+	}
+	f.Fuzz(func(t *testing.T, name, text string) {
+		if len(name) > 300 {
+			return
+		}
+		reencodes(t, rebuild(t, good, map[string]*string{name: &text}))
+	})
+}
+
+func reencodes(t *testing.T, b []byte) {
+	t.Helper()
+	d, err := dossier.Decode(bytes.NewReader(b), int64(len(b)), dossier.DefaultLimits)
+	if err != nil {
+		if rule := ruleOf(err); len(rule) > 8 && rule[:8] == "untyped:" {
+			t.Errorf("%v", err)
+		}
+		return
+	}
+	again, err := d.Encode()
+	if err != nil || !bytes.Equal(again, b) {
+		t.Errorf("accepted bytes that encode otherwise (%v)", err)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	bytes := encode(b, sample(b, 1000))
+	b.SetBytes(int64(len(bytes)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decode(bytes); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
