@@ -42,7 +42,7 @@ func Compose(result *verify.Result, reading *verify.Reading, req Request) (Docum
 		return Document{}, errors.New("couldn't compose the report: the policy is not the one that the result was reached under")
 	}
 	c := &composer{result: result, r: reading, position: position, req: req,
-		orgs: map[custody.ID]int{}, people: map[custody.ID]int{}, items: map[custody.ID]int{}, acts: map[custody.ID]int{}, states: map[custody.ID][]stage{}}
+		orgs: map[custody.ID]int{}, people: map[custody.ID]int{}, items: map[custody.ID]int{}, acts: map[custody.ID]int{}, states: map[custody.ID][]stage{}, index: indexOf(reading)}
 	c.doc = Document{Schema: Schema, Number: req.Number, GeneratedAt: At(req.GeneratedAt), Zone: req.Zone,
 		HowToCheck: StandardSteps(), Limits: StandardLimits()}
 	c.number()
@@ -72,6 +72,7 @@ type composer struct {
 	listed              bool                   // the lists are written: no new numbers
 	acts                map[custody.ID]int     // by leaf hash
 	states              map[custody.ID][]stage // custody of each item in scope, event by event
+	index               index
 }
 
 // number gives organisations, people, items and acts their numbers: in log

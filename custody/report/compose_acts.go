@@ -197,26 +197,24 @@ func (c *composer) access(e *verify.Event, b *custody.AccessRequested) {
 	if of := c.doc.Items[item-1].Artifacts; len(of) > 0 {
 		a.Artifact = of[0]
 	}
+	if b.Grant != nil {
+		a.Grant = c.acts[c.index.grants[*b.Grant]]
+	}
 	var outcomes []string
-	for _, o := range c.r.Events {
-		switch x := o.Body().(type) {
-		case *custody.Granted:
-			if b.Grant != nil && x.Grant == *b.Grant {
-				a.Grant = c.acts[o.Leaf]
-			}
-		case *custody.Served:
-			if x.Request == e.Leaf {
-				a.Served, a.ServedAt = c.acts[o.Leaf], claimed(o)
-				a.Bytes += x.Bytes
-				outcomes = append(outcomes, string(x.Outcome))
-			}
-		case *custody.Verification:
-			if x.Item == b.Item && slices.Contains(o.Statement.Predicate.Basis, e.Leaf) {
-				a.Verified, a.VerifiedAt, a.Result = c.acts[o.Leaf], claimed(o), Fail
-				if x.Result == custody.ResultMatch {
-					a.Result = Pass
-				}
-			}
+	for _, o := range c.index.served[e.Leaf] {
+		x := o.Body().(*custody.Served)
+		a.Served, a.ServedAt = c.acts[o.Leaf], claimed(o)
+		a.Bytes += x.Bytes
+		outcomes = append(outcomes, string(x.Outcome))
+	}
+	for _, o := range c.index.measured[b.Item] {
+		x, ok := o.Body().(*custody.Verification)
+		if !ok || !slices.Contains(o.Statement.Predicate.Basis, e.Leaf) {
+			continue
+		}
+		a.Verified, a.VerifiedAt, a.Result = c.acts[o.Leaf], claimed(o), Fail
+		if x.Result == custody.ResultMatch {
+			a.Result = Pass
 		}
 	}
 	switch n := len(outcomes); {
@@ -230,7 +228,7 @@ func (c *composer) access(e *verify.Event, b *custody.AccessRequested) {
 
 // correction shows both words of each field, side by side.
 func (c *composer) correction(e *verify.Event, b *custody.Correction) {
-	i := slices.IndexFunc(c.r.Events, func(o *verify.Event) bool { return o.Leaf == b.Corrects })
+	i := c.acts[b.Corrects] - 1
 	if i < 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -44,8 +45,8 @@ func (c *composer) move(id custody.ID, e *verify.Event) {
 // before returns the item's state before the event, or nil.
 func (c *composer) before(id custody.ID, e *verify.Event) *custody.Item {
 	stages := c.states[id]
-	i := slices.IndexFunc(stages, func(s stage) bool { return s.event == e })
-	if i <= 0 {
+	i, moved := slices.BinarySearchFunc(stages, e.Index, func(s stage, at uint64) int { return cmp.Compare(s.event.Index, at) })
+	if !moved || i == 0 {
 		return nil
 	}
 	return &stages[i-1].state

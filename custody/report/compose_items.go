@@ -140,17 +140,12 @@ func (c *composer) artifact(it Item, b *custody.Deposited, e *verify.Event) int 
 		a.Measurements = append(a.Measurements, m)
 	}
 	measure(Declared, e, Measurement{SHA256: b.Artifact.SHA256.String(), SHA1: b.Declared.SHA1, MD5: b.Declared.MD5})
-	for _, o := range c.r.Events {
+	for _, o := range c.index.measured[it.ID] {
 		switch m := o.Body().(type) {
 		case *custody.Received:
-			if m.Item == it.ID {
-				measure(MeasuredByService, o, Measurement{SHA256: m.Artifact.SHA256.String(), SHA1: m.SHA1, MD5: m.MD5, Method: "on receipt, before the deposit was acknowledged"})
-			}
+			measure(MeasuredByService, o, Measurement{SHA256: m.Artifact.SHA256.String(), SHA1: m.SHA1, MD5: m.MD5, Method: "on receipt, before the deposit was acknowledged"})
 		case *custody.Verification:
-			if m.Item == it.ID {
-				out := Measurement{SHA256: m.Computed.SHA256.String(), Method: "over the bytes received: " + string(m.Result)}
-				measure(RecomputedByReader, o, out)
-			}
+			measure(RecomputedByReader, o, Measurement{SHA256: m.Computed.SHA256.String(), Method: "over the bytes received: " + string(m.Result)})
 		}
 	}
 	switch reading.Bytes {

@@ -164,11 +164,8 @@ func (c *composer) keys() {
 // policy names is nobody's in particular.
 func (c *composer) status(k *standing.Key) string {
 	org := c.r.Orgs[k.Org]
-	contested := slices.ContainsFunc(c.r.Events, func(e *verify.Event) bool {
-		return e.Contested && e.Statement.Predicate.Signer.Key == k.ID
-	})
 	switch {
-	case contested:
+	case c.index.contested[k.ID]:
 		return KeyContested
 	case k.Revocation != nil:
 		return KeyRevoked

@@ -10,7 +10,7 @@ import (
 // checkDocuments reads every founding document before the replay, so that the
 // rules see only organisation documents that hash to their id.
 func (r *reader) checkDocuments() {
-	r.documents = map[custody.ID][]byte{}
+	r.documents, r.withheld = map[custody.ID][]byte{}, map[custody.ID]bool{}
 	for id, b := range r.d.Documents {
 		if evidence.Sum(b) != id {
 			r.find(DocumentMismatch, about(id), "a founding document does not hash to its id")
@@ -161,7 +161,13 @@ func (r *reader) checkFounding(e *Event) {
 	for id, want := range founding(e.Body()) {
 		b, ok := r.documents[id]
 		if !ok {
-			continue // withheld
+			if !r.withheld[id] && r.d.Documents[id] == nil {
+				f := about(id)
+				f.Event = &e.Index
+				r.find(Withheld, f, "the %s document %s is withheld: not checked", want, id.Short())
+			}
+			r.withheld[id] = true
+			continue
 		}
 		if f, err := custody.ParseFounding(b); err != nil || f.Document != want {
 			r.find(DocumentMismatch, at(e.Index), "the %s document %s is not one", want, id.Short())

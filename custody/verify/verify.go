@@ -99,6 +99,7 @@ type reader struct {
 	// documents are the founding documents that hash to their id; the dossier
 	// itself is the caller's and stays as it is.
 	documents map[custody.ID][]byte
+	withheld  map[custody.ID]bool // founding documents named and not disclosed
 	world     *world
 	out       *Reading
 }

@@ -1,0 +1,36 @@
+package report
+
+import (
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/verify"
+)
+
+// index finds events by what they are about, so that a record of years is
+// composed in one pass.
+type index struct {
+	grants    map[custody.ID]custody.ID      // grant: leaf of its access.granted
+	served    map[custody.ID][]*verify.Event // leaf of access.requested
+	measured  map[custody.ID][]*verify.Event // item: receptions and verifications
+	contested map[custody.ID]bool            // keys with a contested event
+}
+
+func indexOf(r *verify.Reading) index {
+	x := index{grants: map[custody.ID]custody.ID{}, served: map[custody.ID][]*verify.Event{},
+		measured: map[custody.ID][]*verify.Event{}, contested: map[custody.ID]bool{}}
+	for _, e := range r.Events {
+		if e.Contested {
+			x.contested[e.Statement.Predicate.Signer.Key] = true
+		}
+		switch b := e.Body().(type) {
+		case *custody.Granted:
+			x.grants[b.Grant] = e.Leaf
+		case *custody.Served:
+			x.served[b.Request] = append(x.served[b.Request], e)
+		case *custody.Received:
+			x.measured[b.Item] = append(x.measured[b.Item], e)
+		case *custody.Verification:
+			x.measured[b.Item] = append(x.measured[b.Item], e)
+		}
+	}
+	return x
+}
