@@ -22,6 +22,9 @@ type Request struct {
 	// PolicyBytes its exact file, whose SHA-256 the report shows.
 	Policy      *verify.Policy
 	PolicyBytes []byte
+	// FromFile: the dossier was read from its bytes by verify.Read, and not
+	// verified as it was gathered in memory.
+	FromFile bool
 }
 
 // Compose says what verification found: reading is the record of one dossier

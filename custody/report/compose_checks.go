@@ -24,7 +24,7 @@ var checkRows = []checkRow{
 	{"signatures", "Every event is in its one form and signed by the key that it names", true, []verify.Name{verify.StatementInvalid, verify.SignatureInvalid, verify.SignerKeyOther}, nil},
 	{"inclusion", "Every event is in the log at its place, once, from the genesis on", true, []verify.Name{verify.InclusionInvalid, verify.EventTwice, verify.GenesisMissing}, nil},
 	{"consistency", "The log continues every log head that a signer saw, and no other history was shown", true, []verify.Name{verify.SeenInconsistent, verify.LogFork}, []verify.Name{verify.SeenUnproven}},
-	{"chains", "Every event names the one before it on each chain; no place is taken twice or left out", true, []verify.Name{verify.ChainFork, verify.ChainGap}, nil},
+	{"chains", "Every event names the one before it on each chain; no place is taken twice, nor left out on a chain in scope", true, []verify.Name{verify.ChainFork, verify.ChainGap}, nil},
 	{"rules", "Every signer was certified, had the right, and stood where the rules of custody ask", true, []verify.Name{verify.RuleBroken}, nil},
 	{"organisations", "The policy names every organisation whose people signed, and no key is disputed", true, nil, []verify.Name{verify.OrgUnidentified, verify.KeyContested}},
 	{"policy", "A trust policy from outside the dossier was given", true, nil, []verify.Name{verify.NoPolicy}},
@@ -75,6 +75,14 @@ func (c *composer) checks() {
 func (c *composer) made(row checkRow) (o Outcome, needed bool, note string) {
 	given := c.doc.Policy.Given
 	switch row.name {
+	case "decoding":
+		if !c.req.FromFile {
+			return NotChecked, false, "the dossier was verified as it was gathered, before it became a file"
+		}
+	case "rules":
+		if n := c.doc.findingsNamed(verify.OutsideScope); n > 0 {
+			return Pass, true, count(n, "act rests", "acts rest") + " on a case or item outside this report, for which the rules of custody were not applied"
+		}
 	case "log":
 		if !given {
 			return NotChecked, true, "the document was read; without a policy nothing says which log is the right one"
@@ -105,6 +113,16 @@ func (c *composer) made(row checkRow) (o Outcome, needed bool, note string) {
 		return NotChecked, false, "no timestamp was checked; the order of the log stands, times are claims"
 	}
 	return Pass, row.needed, ""
+}
+
+func (d Document) findingsNamed(name verify.Name) int {
+	n := 0
+	for _, f := range d.Findings {
+		if f.Name == string(name) {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *composer) detailsMade() (Outcome, bool, string) {

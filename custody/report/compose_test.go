@@ -384,3 +384,46 @@ func mangle(rng *rand.Rand, d *dossier.Dossier) {
 		}
 	}
 }
+
+// TestNothingIsClaimedThatWasNotDone: a check that was not made, or not for
+// everything, says so.
+func TestNothingIsClaimedThatWasNotDone(t *testing.T) {
+	s, b, p := told(t)
+	_, doc := compose(t, p, b.Dossier(s.Case, s.Image))
+	for _, k := range doc.Checks {
+		switch k.Name {
+		case "decoding", "bytes", "time", "witnesses":
+			if k.Outcome != report.NotChecked || k.Note == "" {
+				t.Errorf("%s: %s, %q", k.Name, k.Outcome, k.Note)
+			}
+		case "rules":
+			if !strings.Contains(k.Note, "outside this report") {
+				t.Errorf("nothing is said of the exhibits left out: %q", k.Note)
+			}
+		}
+	}
+}
+
+// TestEveryWeightyFindingHasACheck: whatever can change a verdict shows in the
+// table of checks too.
+func TestEveryWeightyFindingHasACheck(t *testing.T) {
+	s, b, p := told(t)
+	d := b.Dossier(s.Case, s.Image)
+	result, err := verify.Dossiers(context.Background(), p, []*dossier.Dossier{d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, severity := range verify.Names() {
+		if severity == verify.Note || name == verify.NoPolicy {
+			continue
+		}
+		with := *result
+		with.Findings = append(slices.Clone(result.Findings), verify.Finding{Name: name, Severity: severity, Detail: "as if"})
+		with.Verdict = map[verify.Severity]verify.Verdict{verify.Bad: verify.NotWhole, verify.Unchecked: verify.Open}[severity]
+		doc := composed(t, p, &with, result.Readings[0])
+		want := map[verify.Severity]report.Outcome{verify.Bad: report.Fail, verify.Unchecked: report.NotChecked}[severity]
+		if !slices.ContainsFunc(doc.Checks, func(k report.Check) bool { return k.Needed && k.Outcome == want || want == report.Fail && k.Outcome == want }) {
+			t.Errorf("no check speaks of %s", name)
+		}
+	}
+}

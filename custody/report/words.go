@@ -26,7 +26,7 @@ func (d Document) Sentence() string {
 
 func (d Document) wholeSentence() string {
 	s := fmt.Sprintf("Under the trust policy that was given, the %s in this report %s by the keys shown, %s back to the "+
-		"first of each chain without a break, and %s included in the log of %s at size %d",
+		"first of each chain in scope without a break, and %s included in the log of %s at size %d",
 		count(len(d.Acts), "act", "acts"), plural(len(d.Acts), "is signed", "are signed"),
 		plural(len(d.Acts), "leads", "lead"), plural(len(d.Acts), "is", "are"), d.Log.Origin, d.Log.Size)
 	if d.Policy.Quorum == 0 {
