@@ -23,18 +23,17 @@ func (r *Registrar) reading(ctx context.Context, c Caller, artifact, request cus
 		return nil, docket.Artifact{}, none
 	}
 	// The right is judged now, not when the request was signed: a grant may
-	// have expired and custody may have moved since.
-	_, s, err := r.itemFor(ctx, c, b.Item)
-	if err != nil {
+	// have expired and custody may have moved since. Having held the item once
+	// lets one see its record, not its bytes.
+	if _, _, err := r.itemFor(ctx, c, b.Item); err != nil {
 		return nil, docket.Artifact{}, none
 	}
-	if s.whole {
-		if ok, err := r.mayRead(ctx, c, b.Item); err != nil || !ok {
-			if err != nil {
-				return nil, docket.Artifact{}, err
-			}
-			return nil, docket.Artifact{}, &Forbidden{Rule: "access.not-granted", Message: "the item is not held by your organisation, and no unexpired grant of its bytes is to it"}
-		}
+	ok, err = r.mayRead(ctx, c, b.Item)
+	switch {
+	case err != nil:
+		return nil, docket.Artifact{}, err
+	case !ok:
+		return nil, docket.Artifact{}, &Forbidden{Rule: "access.not-granted", Message: "the item is not held by your organisation, and no unexpired grant of its bytes is to it"}
 	}
 	a, err := r.ledger.Artifact(ctx, b.Item)
 	return e, a, found("artifact", err)

@@ -17,6 +17,9 @@ import (
 // window is how many parts from the frontier on may be under way at once.
 const window = 4
 
+// maxOpenUploads bounds the sessions that one key may have open.
+const maxOpenUploads = 256
+
 // partPatience is how long a part ahead of the frontier waits for its
 // predecessors before it is sent back.
 const partPatience = 20 * time.Second
@@ -47,6 +50,13 @@ func (r *Registrar) BeginUpload(ctx context.Context, c Caller, req UploadRequest
 		if ch.State.Item.Case != req.Case {
 			return Upload{}, &Refused{Rule: "item.other-case", Field: "parent", Message: "the parent item belongs to another case"}
 		}
+	}
+	open, err := r.openUploads(ctx, c)
+	if err != nil {
+		return Upload{}, err
+	}
+	if len(open) >= maxOpenUploads {
+		return Upload{}, &Conflict{Code: CodeConflict, Message: fmt.Sprintf("%d uploads are open already: finish or abort some", len(open))}
 	}
 	o, err := r.vault.Begin(ctx, uint64(req.Size))
 	if err != nil {
@@ -135,15 +145,9 @@ func (r *Registrar) Upload(ctx context.Context, c Caller, id evidence.Digest) (U
 
 // Uploads implements Uploads: the caller's open sessions, oldest first.
 func (r *Registrar) Uploads(ctx context.Context, c Caller, p Page) ([]Upload, Next, error) {
-	all, err := r.ledger.Uploads(ctx, c.Key)
+	open, err := r.openUploads(ctx, c)
 	if err != nil {
-		return nil, "", fault("ledger", err)
-	}
-	open := all[:0]
-	for _, u := range all {
-		if u.Status == docket.UploadOpen || u.Status == docket.UploadCompleting {
-			open = append(open, u)
-		}
+		return nil, "", err
 	}
 	some, next, err := paged(open, func(u docket.Upload) uint64 { return uint64(u.Created.UnixMicro()) }, p)
 	var out []Upload
@@ -151,6 +155,21 @@ func (r *Registrar) Uploads(ctx context.Context, c Caller, p Page) ([]Upload, Ne
 		out = append(out, uploadView(u))
 	}
 	return out, next, err
+}
+
+// openUploads lists the caller's own sessions that can be gone on with.
+func (r *Registrar) openUploads(ctx context.Context, c Caller) ([]docket.Upload, error) {
+	all, err := r.ledger.Uploads(ctx, c.Key)
+	if err != nil {
+		return nil, fault("ledger", err)
+	}
+	open := all[:0]
+	for _, u := range all {
+		if u.Status == docket.UploadOpen || u.Status == docket.UploadCompleting {
+			open = append(open, u)
+		}
+	}
+	return open, nil
 }
 
 // AbortUpload implements Uploads.
