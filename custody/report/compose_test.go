@@ -422,8 +422,34 @@ func TestEveryWeightyFindingHasACheck(t *testing.T) {
 		with.Verdict = map[verify.Severity]verify.Verdict{verify.Bad: verify.NotWhole, verify.Unchecked: verify.Open}[severity]
 		doc := composed(t, p, &with, result.Readings[0])
 		want := map[verify.Severity]report.Outcome{verify.Bad: report.Fail, verify.Unchecked: report.NotChecked}[severity]
-		if !slices.ContainsFunc(doc.Checks, func(k report.Check) bool { return k.Needed && k.Outcome == want || want == report.Fail && k.Outcome == want }) {
+		if !slices.ContainsFunc(doc.Checks, func(k report.Check) bool {
+			return k.Needed && k.Outcome == want || want == report.Fail && k.Outcome == want
+		}) {
 			t.Errorf("no check speaks of %s", name)
+		}
+	}
+}
+
+// TestOneReportOfSeveralDossiers: findings of the others are told apart and
+// refer to nothing in this report.
+func TestOneReportOfSeveralDossiers(t *testing.T) {
+	s, b, p := told(t)
+	other := b.Dossier(s.Case, s.Image)
+	other.Attachments["x.txt"] = []byte("x")
+	result, err := verify.Dossiers(context.Background(), p, []*dossier.Dossier{b.Dossier(s.Case, s.Disk), other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, reading := range result.Readings {
+		doc := composed(t, p, result, reading)
+		if doc.Result.Verdict != report.Bad || len(doc.Items) != 1 {
+			t.Errorf("dossier %d: %s, %d items", i+1, doc.Result.Verdict, len(doc.Items))
+		}
+		for j, f := range doc.Findings {
+			foreign := strings.HasPrefix(f.Words, "(dossier") || strings.Contains(f.Words, "(dossier")
+			if foreign != (result.Findings[j].Dossier != i) || foreign && (f.Item != 0 || f.Act != 0) {
+				t.Errorf("dossier %d: %+v", i+1, f)
+			}
 		}
 	}
 }
