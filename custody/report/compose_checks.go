@@ -26,7 +26,7 @@ var checkRows = []checkRow{
 	{"consistency", "The log continues every log head that a signer saw, and no other history was shown", true, []verify.Name{verify.SeenInconsistent, verify.LogFork}, []verify.Name{verify.SeenUnproven}},
 	{"chains", "Every event names the one before it on each chain; no place is taken twice, nor left out on a chain in scope", true, []verify.Name{verify.ChainFork, verify.ChainGap}, nil},
 	{"rules", "Every signer was certified, had the right, and stood where the rules of custody ask", true, []verify.Name{verify.RuleBroken}, nil},
-	{"organisations", "The policy names every organisation whose people signed, and no key is disputed", true, nil, []verify.Name{verify.OrgUnidentified, verify.KeyContested}},
+	{"organisations", "The policy names every organisation whose people signed on a chain in scope, and no key is disputed", true, nil, []verify.Name{verify.OrgUnidentified, verify.KeyContested}},
 	{"policy", "A trust policy from outside the dossier was given", true, nil, []verify.Name{verify.NoPolicy}},
 	{"scope", "The case and every item that the dossier promises are shown", true, []verify.Name{verify.ScopeMissing, verify.ScopeForeign}, nil},
 	{"details", "Personal and free-text fields and founding documents match their digests", false, []verify.Name{verify.DetailMismatch, verify.DocumentMismatch}, nil},
@@ -81,7 +81,7 @@ func (c *composer) made(row checkRow) (o Outcome, needed bool, note string) {
 		}
 	case "rules":
 		if n := c.doc.findingsNamed(verify.OutsideScope); n > 0 {
-			return Pass, true, count(n, "act rests", "acts rest") + " on a case or item outside this report, for which the rules of custody were not applied"
+			return Pass, true, count(n, "note", "notes") + " on what lies outside this report, for which the rules of custody were not applied"
 		}
 	case "log":
 		if !given {

@@ -16,10 +16,11 @@ func (r *reader) checkTrust() {
 			r.out.Orgs[id] = &OrgReading{ID: id, Document: &doc, Name: doc.Name}
 		}
 	}
-	signed := map[custody.ID]bool{}
+	signed, inScope := map[custody.ID]bool{}, map[custody.ID]bool{}
 	for _, e := range r.out.Events {
 		if !e.Org.IsZero() {
 			signed[e.Org] = true
+			inScope[e.Org] = inScope[e.Org] || r.concerns(e)
 		}
 	}
 	for id := range signed {
@@ -30,8 +31,16 @@ func (r *reader) checkTrust() {
 	for id, o := range r.out.Orgs {
 		if name, ok := r.policy.Organisation(id); ok {
 			o.Name, o.Identified = name, true
-		} else if signed[id] && r.policy != nil {
+			continue
+		}
+		switch {
+		case r.policy == nil || !signed[id]:
+		case inScope[id]:
 			r.find(OrgUnidentified, about(id), "%q signed events of this dossier, but the policy does not name it: its people are unidentified", strings.TrimSpace(o.Name))
+		default:
+			// Anybody may name a stranger's event in a basis: that must not keep a
+			// record from being whole.
+			r.find(OutsideScope, about(id), "%q, which the policy does not name, signed events that stand on no chain in scope", strings.TrimSpace(o.Name))
 		}
 	}
 	for _, e := range r.out.Events {
@@ -43,6 +52,23 @@ func (r *reader) checkTrust() {
 			r.find(KeyContested, f, "signed by a key that was revoked at index %d (%s) and is contested from index %d", k.Revocation.Index, k.Revocation.Reason, k.Revocation.Contested)
 		}
 	}
+}
+
+// concerns reports whether the event advances a chain of the case or of an
+// item in scope, or what runs beside them.
+func (r *reader) concerns(e *Event) bool {
+	for _, a := range e.Statement.Predicate.Advances() {
+		switch a.Type {
+		case custody.ChainCase, custody.ChainItem, custody.ChainObservations, custody.ChainAccess:
+			if r.world.whole[a.ID] {
+				return true
+			}
+		case custody.ChainLog, custody.ChainOrg, custody.ChainKey, custody.ChainGrant:
+			// founding an organisation or a key, or granting, is no part in the case
+			// by itself; a grant stands on its case's chain too
+		}
+	}
+	return false
 }
 
 // limits states what this verification does not show.
