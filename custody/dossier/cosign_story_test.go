@@ -1,0 +1,53 @@
+package dossier_test
+
+import (
+	"encoding/pem"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/verify/verifytest"
+)
+
+// TestCosignOnAStory: cosign verifies real events of every kind, under
+// a checkpoint that witnesses cosigned.
+func TestCosignOnAStory(t *testing.T) {
+	env := cosign(t)
+	need(t, "sh")
+	s := rulingtest.Everything(t)
+	book := verifytest.Open(t, s.Story)
+	book.Witnesses = append(book.Witnesses, verifytest.NewWitness("witness.example.org"))
+	d := book.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	log, err := custody.ParseLogDocument(d.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bag := unpack(t, d)
+	write(t, filepath.Join(bag, "../log.pem"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: log.Keys[0].Key}))
+	c := commands(t, bag, "cosign")
+	env = append(env, "H="+log.Origin)
+	if out, err := run(t, bag, env, "sh", "-c", c[1]); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	kinds := map[custody.Kind]bool{}
+	for _, e := range d.Events {
+		st, err := custody.Decode(e.Envelope.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kinds[st.Predicate.Kind] {
+			continue
+		}
+		kinds[st.Predicate.Kind] = true
+		vars := append(env, fmt.Sprintf("N=%012d", e.Index), "K="+e.Key.ID().String(), "D="+st.Subject[0].Digest.SHA256.String())
+		if out, err := run(t, bag, vars, "sh", "-c", c[2]); err != nil || !strings.Contains(out, "Verified OK") {
+			t.Errorf("%s at %d: %v: %s", st.Predicate.Kind, e.Index, err, out)
+		}
+	}
+	if want := len(custody.KindTable()); len(kinds) < want {
+		t.Errorf("the story shows %d of %d kinds", len(kinds), want)
+	}
+}
