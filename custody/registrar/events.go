@@ -3,6 +3,8 @@ package registrar
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
@@ -148,7 +150,7 @@ func (r *Registrar) event(ctx context.Context, c Caller, e *docket.Event) (Event
 	if out.Details, err = r.details(ctx, e, show); err != nil {
 		return Event{}, err
 	}
-	ids := foundingDocuments(p.Body)
+	ids := slices.SortedFunc(maps.Keys(custody.FoundingOf(p.Body)), custody.ID.Compare)
 	if b, ok := p.Body.(*custody.Founded); ok {
 		ids, show = []custody.ID{b.Org}, true // public
 	}

@@ -293,7 +293,7 @@ func (r *Registrar) disclose(ctx context.Context, d *dossier.Dossier, g *gatheri
 		for _, id := range p.Details {
 			details = append(details, id)
 		}
-		for _, id := range foundingDocuments(p.Body) {
+		for id := range custody.FoundingOf(p.Body) {
 			documents = append(documents, id)
 		}
 		switch b := p.Body.(type) {
@@ -318,23 +318,6 @@ func (r *Registrar) disclose(ctx context.Context, d *dossier.Dossier, g *gatheri
 	}
 	if d.Details, err = r.ledger.Blobs(ctx, details...); err != nil {
 		return fault("ledger", err)
-	}
-	return nil
-}
-
-// foundingDocuments names the case, item, person and grant documents of an event.
-func foundingDocuments(b custody.Body) []custody.ID {
-	switch b := b.(type) {
-	case *custody.CaseOpened:
-		return []custody.ID{b.Case}
-	case *custody.ItemRegistered:
-		return append([]custody.ID{b.Item, b.SeizedBy.Person}, b.Witnesses...)
-	case *custody.Deposited:
-		return []custody.ID{b.Item}
-	case *custody.KeyRequested:
-		return []custody.ID{b.Person}
-	case *custody.Granted:
-		return []custody.ID{b.Grant}
 	}
 	return nil
 }

@@ -275,7 +275,7 @@ func (r *Registrar) viewFor(c Caller, s sight, id custody.ID, items []*docket.Ch
 		if !s.whole {
 			return r.partShown(c, s, e)
 		}
-		ids := concerned(e.Statement.Predicate.Body)
+		ids := custody.ItemsOf(e.Statement.Predicate.Body)
 		return len(ids) == 0 || slices.ContainsFunc(ids, func(id custody.ID) bool { return slices.Contains(scope.Items, id) || id == scope.Case })
 	}}
 }

@@ -78,13 +78,25 @@ func (r *Registrar) render(ctx context.Context, c Caller, d *dossier.Dossier, nu
 	if err != nil {
 		return nil, custody.Seen{}, fmt.Errorf("couldn't read the trust policy for reports: %w", err)
 	}
-	result, err := verify.Dossiers(ctx, policy, []*dossier.Dossier{d})
+	// Read back from its bytes, as everybody else has to read it.
+	b, err := d.Encode()
+	if err != nil {
+		return nil, custody.Seen{}, err
+	}
+	read, malformed, err := verify.Read(bytes.NewReader(b), int64(len(b)), dossier.DefaultLimits)
+	switch {
+	case err != nil:
+		return nil, custody.Seen{}, err
+	case malformed != nil:
+		return nil, custody.Seen{}, fmt.Errorf("couldn't read the dossier that was made: %s", malformed.Findings[0])
+	}
+	result, err := verify.Dossiers(ctx, policy, []*dossier.Dossier{read})
 	if err != nil {
 		return nil, custody.Seen{}, err
 	}
 	reading := result.Readings[0]
 	doc, err := report.Compose(result, reading, report.Request{Number: number, GeneratedAt: r.now(), Zone: report.Zone{OffsetMinutes: r.o.ZoneMinutes},
-		For: custody.Party{Org: c.Org, Person: c.Person}, Policy: policy, PolicyBytes: raw})
+		For: custody.Party{Org: c.Org, Person: c.Person}, Policy: policy, PolicyBytes: raw, FromFile: true})
 	if err != nil {
 		return nil, custody.Seen{}, err
 	}

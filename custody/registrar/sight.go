@@ -147,56 +147,17 @@ func (r *Registrar) partShown(c Caller, s sight, e *docket.Event) bool {
 		return true
 	case *custody.Granted:
 		return b.To.Org == c.Org
+	case *custody.ReportIssued:
+		return b.For.Org == c.Org && b.For.Person == c.Person // made of what that person may see
 	case *custody.Opinion, *custody.Correction:
 		return p.Signer.Key == c.Key
 	}
-	for _, id := range concerned(p.Body) {
+	for _, id := range custody.ItemsOf(p.Body) {
 		if s.items[id] {
 			return true
 		}
 	}
 	return false
-}
-
-// concerned names the items of a body.
-func concerned(b custody.Body) []custody.ID {
-	handed := func(items []custody.HandedItem) (ids []custody.ID) {
-		for _, it := range items {
-			ids = append(ids, it.Item)
-		}
-		return ids
-	}
-	switch b := b.(type) {
-	case *custody.ItemRegistered:
-		return []custody.ID{b.Item}
-	case *custody.Deposited:
-		return []custody.ID{b.Item}
-	case *custody.Received:
-		return []custody.ID{b.Item}
-	case *custody.DepositRefused:
-		return []custody.ID{b.About}
-	case *custody.Released:
-		return handed(b.Items)
-	case *custody.Accepted:
-		return handed(b.Items)
-	case *custody.Declined:
-		return b.Items
-	case *custody.Recalled:
-		return b.Items
-	case *custody.Assumed:
-		return handed(b.Items)
-	case *custody.Granted:
-		return b.Items
-	case *custody.AccessRequested:
-		return []custody.ID{b.Item}
-	case *custody.Served:
-		return []custody.ID{b.Item}
-	case *custody.Verification:
-		return []custody.ID{b.Item}
-	case *custody.Opinion:
-		return b.Items
-	}
-	return nil
 }
 
 func sortedFields(m map[custody.Field]custody.ID) []custody.Field {

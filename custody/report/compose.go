@@ -90,7 +90,7 @@ func (c *composer) number() {
 		for _, p := range named(e.Body()) {
 			c.party(p)
 		}
-		for _, id := range itemIDs(e.Body()) {
+		for _, id := range custody.ItemsOf(e.Body()) {
 			if c.r.Items[id] != nil && c.items[id] == 0 {
 				c.items[id] = len(c.items) + 1
 			}

@@ -44,7 +44,7 @@ func (c *composer) act(no int, e *verify.Event) Act {
 		}
 	}
 	var outside int
-	a.Items, outside = c.numbersOf(itemIDs(e.Body()))
+	a.Items, outside = c.numbersOf(custody.ItemsOf(e.Body()))
 	a.From, a.To = c.between(e)
 	for _, h := range handed(e.Body()) {
 		if c.items[h.Item] == 0 {
@@ -117,7 +117,7 @@ func (c *composer) between(e *verify.Event) (from, to Party) {
 	case *custody.Released:
 		return signer, c.recipient(b.To)
 	case *custody.Accepted:
-		return holder(itemIDs(b)), signer
+		return holder(custody.ItemsOf(b)), signer
 	case *custody.Declined:
 		return signer, holder(b.Items)
 	case *custody.Recalled:

@@ -7,52 +7,6 @@ import (
 	"github.com/evidence-custody/custodyd/custody/verify"
 )
 
-// itemIDs lists the items that an event is about.
-func itemIDs(b custody.Body) []custody.ID {
-	handed := func(items []custody.HandedItem) []custody.ID {
-		var ids []custody.ID
-		for _, it := range items {
-			ids = append(ids, it.Item)
-		}
-		return ids
-	}
-	switch b := b.(type) {
-	case *custody.ItemRegistered:
-		return []custody.ID{b.Item}
-	case *custody.Deposited:
-		return []custody.ID{b.Item}
-	case *custody.Received:
-		return []custody.ID{b.Item}
-	case *custody.DepositRefused:
-		return []custody.ID{b.About}
-	case *custody.Released:
-		return handed(b.Items)
-	case *custody.Accepted:
-		return handed(b.Items)
-	case *custody.Declined:
-		return b.Items
-	case *custody.Recalled:
-		return b.Items
-	case *custody.Approved:
-		return b.Items
-	case *custody.Assumed:
-		return handed(b.Items)
-	case *custody.Granted:
-		return b.Items
-	case *custody.AccessRequested:
-		return []custody.ID{b.Item}
-	case *custody.Served:
-		return []custody.ID{b.Item}
-	case *custody.Verification:
-		return []custody.ID{b.Item}
-	case *custody.Opinion:
-		return b.Items
-	case *custody.ReportIssued:
-		return b.Items
-	}
-	return nil
-}
-
 // numbersOf returns the numbers of those items that are in scope, and how many
 // are not.
 func (c *composer) numbersOf(ids []custody.ID) (in []int, outside int) {

@@ -135,30 +135,9 @@ func (r *reader) note(e *Event, attached map[custody.ID]bool) {
 	}
 }
 
-// founding says which type of document each id of a body is.
-func founding(b custody.Body) map[custody.ID]custody.DocumentType {
-	switch b := b.(type) {
-	case *custody.CaseOpened:
-		return map[custody.ID]custody.DocumentType{b.Case: custody.DocCase}
-	case *custody.ItemRegistered:
-		out := map[custody.ID]custody.DocumentType{b.Item: custody.DocItem, b.SeizedBy.Person: custody.DocPerson}
-		for _, w := range b.Witnesses {
-			out[w] = custody.DocPerson
-		}
-		return out
-	case *custody.Deposited:
-		return map[custody.ID]custody.DocumentType{b.Item: custody.DocItem}
-	case *custody.KeyRequested:
-		return map[custody.ID]custody.DocumentType{b.Person: custody.DocPerson}
-	case *custody.Granted:
-		return map[custody.ID]custody.DocumentType{b.Grant: custody.DocGrant}
-	}
-	return nil
-}
-
 // checkFounding: a disclosed document is of the type its event gives it.
 func (r *reader) checkFounding(e *Event) {
-	for id, want := range founding(e.Body()) {
+	for id, want := range custody.FoundingOf(e.Body()) {
 		b, ok := r.documents[id]
 		if !ok {
 			if !r.withheld[id] && r.d.Documents[id] == nil {

@@ -1,0 +1,64 @@
+package custody
+
+// ItemsOf lists the items that a body is about, in its order. The item of a
+// deposit.refused may be a case: what the deposit was about.
+func ItemsOf(b Body) []ID {
+	switch b := b.(type) {
+	case *ItemRegistered:
+		return []ID{b.Item}
+	case *Deposited:
+		return []ID{b.Item}
+	case *Received:
+		return []ID{b.Item}
+	case *DepositRefused:
+		return []ID{b.About}
+	case *Released:
+		return handedIDs(b.Items)
+	case *Accepted:
+		return handedIDs(b.Items)
+	case *Declined:
+		return b.Items
+	case *Recalled:
+		return b.Items
+	case *Approved:
+		return b.Items
+	case *Assumed:
+		return handedIDs(b.Items)
+	case *Granted:
+		return b.Items
+	case *AccessRequested:
+		return []ID{b.Item}
+	case *Served:
+		return []ID{b.Item}
+	case *Verification:
+		return []ID{b.Item}
+	case *Opinion:
+		return b.Items
+	case *ReportIssued:
+		return b.Items
+	}
+	return nil
+}
+
+// FoundingOf names the case, item, person and grant documents that an event of
+// this body introduces, each with its type. Log, organisation and key documents
+// are public and not among them.
+func FoundingOf(b Body) map[ID]DocumentType {
+	switch b := b.(type) {
+	case *CaseOpened:
+		return map[ID]DocumentType{b.Case: DocCase}
+	case *ItemRegistered:
+		out := map[ID]DocumentType{b.Item: DocItem, b.SeizedBy.Person: DocPerson}
+		for _, w := range b.Witnesses {
+			out[w] = DocPerson
+		}
+		return out
+	case *Deposited:
+		return map[ID]DocumentType{b.Item: DocItem}
+	case *KeyRequested:
+		return map[ID]DocumentType{b.Person: DocPerson}
+	case *Granted:
+		return map[ID]DocumentType{b.Grant: DocGrant}
+	}
+	return nil
+}
