@@ -61,6 +61,19 @@ func spki(t *testing.T, algorithm asn1.ObjectIdentifier, parameters, point []byt
 	}{algorithm, asn1.RawValue{FullBytes: parameters}}, asn1.BitString{Bytes: point, BitLength: 8 * len(point)}})
 }
 
+// fewerBits is the same key with a BIT STRING of five bits less: crypto/x509
+// reads it as the same point, whose first five bits are zero.
+func fewerBits(t *testing.T, point []byte) []byte {
+	t.Helper()
+	shifted := new(big.Int).Lsh(new(big.Int).SetBytes(point), 5).FillBytes(make([]byte, len(point)))
+	out := spki(t, oidEC, must(t, oidP256), shifted)
+	out[len(out)-len(point)-1] = 5 // unused bits
+	if _, err := x509.ParsePKIXPublicKey(out); err != nil {
+		t.Fatalf("no longer a twin: %v", err)
+	}
+	return out
+}
+
 // explicitP256 is the curve spelled out (X9.62 SpecifiedECDomain) instead of named.
 func explicitP256(t *testing.T) []byte {
 	t.Helper()
@@ -128,6 +141,7 @@ func keyVectors(t *testing.T) []keyVector {
 		bad("infinity", spki(t, oidEC, named, []byte{0})),
 		bad("short-point", spki(t, oidEC, named, point[:64])),
 		bad("long-form-length", long),
+		bad("bit-string-of-515-bits", fewerBits(t, point)),
 		bad("trailing-byte", append(bytes.Clone(good), 0)),
 		bad("truncated", good[:len(good)-1]),
 	}
