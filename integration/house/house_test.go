@@ -48,11 +48,12 @@ var may = map[string][]string{
 		"custody/dossier", "custody/verify", "custody/report", "evidence"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "evidence"},
-	"cmd/custodyd":         {"cmd/custodyd/...", "custody", "evidence", "evidence/vault", "evidence/vault/locals3"},
-	"cmd/custodyd/child":   {},
-	"cmd/custodyd/config":  {"custody"},
-	"cmd/custodyd/demo":    {"cmd/custody/desk", "custody", "custody/keyring", "custody/dossier", "custody/verify", "evidence"},
-	"cmd/custodyd/service": {"api", "cmd/custodyd/child", "custody/...", "custody", "evidence/vault", "evidence/vault/locals3", "migrations"},
+	"cmd/custodyd":             {"cmd/custodyd/...", "custody", "evidence", "evidence/vault", "evidence/vault/locals3"},
+	"cmd/custodyd/child":       {},
+	"cmd/custodyd/config":      {"custody"},
+	"cmd/custodyd/certificate": {},
+	"cmd/custodyd/demo":        {"cmd/custody/desk", "custody", "custody/keyring", "custody/dossier", "custody/verify", "evidence"},
+	"cmd/custodyd/service":     {"api", "cmd/custodyd/certificate", "cmd/custodyd/child", "custody/...", "custody", "evidence/vault", "evidence/vault/locals3", "migrations"},
 }
 
 // helpers of tests may know more; nothing but tests may know them.

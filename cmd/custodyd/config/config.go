@@ -24,7 +24,16 @@ type Config struct {
 	DataDir string `yaml:"data_dir" flag:"data" doc:"directory of the service's keys and of the private database and object store; default /var/lib/custodyd as root, else custodyd in the XDG data directory"`
 	Listen  string `yaml:"listen" default:"127.0.0.1:8440" doc:"host:port of the API; port 0 takes a free one"`
 
-	UnsafePlainHTTP bool `yaml:"unsafe_plain_http" default:"false" doc:"let listen name an address that other machines reach: the API speaks plain HTTP, so something in front of it must speak TLS"`
+	TLSCertFile string `yaml:"tls_cert_file" doc:"PEM file of the API's TLS certificate and those that vouch for it; read again when it changes; default none: plain HTTP"`
+	TLSKeyFile  string `yaml:"tls_key_file" doc:"PEM file of that certificate's key, which not everybody may read"`
+
+	UnsafePlainHTTP bool `yaml:"unsafe_plain_http" default:"false" doc:"let listen name an address that other machines reach without TLS: something in front of it must speak TLS"`
+
+	MetricsListen string `yaml:"metrics_listen" doc:"host:port for Prometheus's /metrics, in plain HTTP and for everybody who reaches it; default none"`
+	LogFormat     string `yaml:"log_format" default:"text" doc:"of the log on standard error: text or json"`
+	LogLevel      string `yaml:"log_level" default:"info" doc:"least level that is logged: debug, info, warn or error"`
+
+	DrainTime Duration `yaml:"drain_time" default:"30s" doc:"how long requests being answered may go on once the service is told to stop; 0s to 1h; uploads cut then can be resumed"`
 
 	Origin string `yaml:"origin" doc:"name of a new log, such as custody.example.org; fixed once the log is founded; default a random one"`
 	Mode   string `yaml:"mode" default:"production" doc:"what a new log's records are for: production, or test, which every report says; fixed once the log is founded"`
@@ -70,6 +79,9 @@ const (
 	PrivateRetentionMode   = "COMPLIANCE"
 	PrivateRetentionPeriod = 365 * 24 * time.Hour
 )
+
+// TLS says whether the API speaks TLS.
+func (c Config) TLS() bool { return c.TLSCertFile != "" || c.TLSKeyFile != "" }
 
 // OutsideDatabase says whether a database of its own is configured.
 func (c Config) OutsideDatabase() bool { return c.DatabaseURL != "" || c.DatabaseURLFile != "" }

@@ -85,7 +85,8 @@ func (c *Config) readFile(path string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range []*string{&c.DataDir, &c.DatabaseURLFile, &c.DatabaseMigratorURLFile, &c.PGBinDir, &c.S3.AccessKeyFile, &c.S3.SecretKeyFile, &c.PolicyFile} {
+	for _, p := range []*string{&c.DataDir, &c.DatabaseURLFile, &c.DatabaseMigratorURLFile, &c.PGBinDir, &c.S3.AccessKeyFile, &c.S3.SecretKeyFile, &c.PolicyFile,
+		&c.TLSCertFile, &c.TLSKeyFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -36,12 +36,14 @@ func (c Config) Validate() error {
 	refuse := func(field, problem string, args ...any) {
 		all = append(all, &FieldError{Field: field, Problem: fmt.Sprintf(problem, args...)})
 	}
-	if host, port, err := net.SplitHostPort(c.Listen); err != nil {
-		refuse("listen", "%q isn't host:port; say for example 127.0.0.1:8440", c.Listen)
-	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		refuse("listen", "port %q isn't a number up to 65535", port)
-	} else if !loopback(host) && !c.UnsafePlainHTTP {
-		refuse("listen", "other machines reach %s, and the API speaks plain HTTP: listen on 127.0.0.1 behind something that speaks TLS, or set unsafe_plain_http", c.Listen)
+	c.validateListeners(refuse)
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		refuse("log_format", "%q is neither text nor json", c.LogFormat)
+	}
+	switch c.LogLevel {
+	case "debug", "info", "warn", "error":
+	default:
+		refuse("log_level", "%q is none of debug, info, warn and error", c.LogLevel)
 	}
 	if c.Origin != "" && !custody.ValidOrigin(c.Origin) {
 		refuse("origin", "%q isn't a bare lower-case host name, such as custody.example.org", c.Origin)
@@ -54,8 +56,42 @@ func (c Config) Validate() error {
 	bounded(refuse, "limits.max_part", c.Limits.MaxPart, 5<<20, 5<<30)
 	bounded(refuse, "limits.max_submission", c.Limits.MaxSubmission, 64<<10, 64<<20)
 	bounded(refuse, "token_life", c.TokenLife, Duration(time.Minute), Duration(24*time.Hour))
+	bounded(refuse, "drain_time", c.DrainTime, 0, Duration(time.Hour))
 	bounded(refuse, "invitation_life", c.InvitationLife, Duration(time.Minute), Duration(30*24*time.Hour))
 	return errors.Join(all...)
+}
+
+func (c Config) validateListeners(refuse refusal) {
+	if host, ok := address(refuse, "listen", c.Listen, "127.0.0.1:8440"); ok && !c.TLS() && !Loopback(host) && !c.UnsafePlainHTTP {
+		refuse("listen", "other machines reach %s, and without tls_cert_file the API speaks plain HTTP: set tls_cert_file and tls_key_file, or listen on 127.0.0.1 behind something that speaks TLS, or set unsafe_plain_http", c.Listen)
+	}
+	for _, v := range [][3]string{{"tls_cert_file", c.TLSCertFile, "tls_key_file"}, {"tls_key_file", c.TLSKeyFile, "tls_cert_file"}} {
+		if c.TLS() && v[1] == "" {
+			refuse(v[0], "it is empty, and %s is set: TLS needs both", v[2])
+		}
+	}
+	if c.MetricsListen == "" {
+		return
+	}
+	if host, ok := address(refuse, "metrics_listen", c.MetricsListen, "127.0.0.1:9440"); ok && host == "" {
+		refuse("metrics_listen", "%q names no host, and so means every network this machine is in: name the one meant, such as 127.0.0.1:9440", c.MetricsListen)
+	} else if ok && c.MetricsListen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
+		refuse("metrics_listen", "it is that of the API: metrics have a listener of their own")
+	}
+}
+
+// address is the host of a host:port; ok says that there is one.
+func address(refuse refusal, field, v, example string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(v)
+	if err != nil {
+		refuse(field, "%q isn't host:port; say for example %s", v, example)
+		return "", false
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		refuse(field, "port %q isn't a number up to 65535", port)
+		return "", false
+	}
+	return host, true
 }
 
 type refusal func(field, problem string, args ...any)
@@ -126,7 +162,7 @@ func (c Config) validateStore(refuse refusal) {
 	}
 	if strings.ContainsAny(s.Endpoint, "/@?# ") || host == "" {
 		refuse("s3.endpoint", "%q isn't host or host:port; leave the scheme away, and say s3.tls for https or http", s.Endpoint)
-	} else if !s.TLS && !s.UnsafePlainHTTP && !loopback(host) {
+	} else if !s.TLS && !s.UnsafePlainHTTP && !Loopback(host) {
 		refuse("s3.tls", "it is false, and %s is another machine: evidence would cross the network in clear; set it to true, or set s3.unsafe_plain_http", s.Endpoint)
 	}
 	if !bucketForm.MatchString(s.Bucket) {
@@ -146,9 +182,9 @@ func (c Config) validateStore(refuse refusal) {
 	}
 }
 
-// loopback says whether only this machine reaches host. A name other than
+// Loopback says whether only this machine reaches host. A name other than
 // localhost is somebody else's to answer for.
-func loopback(host string) bool {
+func Loopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}
