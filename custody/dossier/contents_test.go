@@ -97,7 +97,7 @@ func contentVectors(t *testing.T, good []byte) []contentVector {
 		edit("scope-case-variant", dossier.RuleCanonical, "data/scope.json", `"items"`, `"ITEMS"`),
 		edit("scope-unknown-member", dossier.RuleFile, "data/scope.json", `{`, `{"all":true,`),
 		change("scope-upper-case-digest", dossier.RuleFile, "data/scope.json", `{"case":"`+strings.ToUpper(x)+`","items":[]}`),
-		change("scope-items-null", dossier.RuleCanonical, "data/scope.json", `{"case":"`+x+`","items":null}`),
+		change("scope-items-null", dossier.RuleFile, "data/scope.json", `{"case":"`+x+`","items":null}`),
 		change("scope-items-twice", dossier.RuleFile, "data/scope.json", `{"case":"`+x+`","items":["`+x+`","`+x+`"]}`),
 		edit("log-space", dossier.RuleFile, "data/log/log.json", ",", ", "),
 		edit("checkpoint-extension", dossier.RuleFile, "data/log/checkpoint.txt", "\n\n", "\nextension\n\n"),

@@ -16,7 +16,7 @@ import (
 const (
 	maxNote   = 64 << 10
 	maxBundle = 1 << 20  // a payload of 256 KiB in base64, a note of 64 KiB escaped
-	maxScope  = 8 << 20  // some 120,000 items
+	maxScope  = 32 << 20 // some 480,000 items
 	maxSmall  = 64 << 10 // keys, proofs, log document
 )
 
