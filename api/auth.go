@@ -13,6 +13,7 @@ import (
 // walks the router and holds this list, the document and the behaviour together.
 var public = map[string]bool{
 	"GET /healthz":            true,
+	"GET /readyz":             true,
 	"GET /v1/openapi.json":    true,
 	"POST /v1/token":          true,
 	"GET /v1/log":             true,

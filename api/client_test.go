@@ -58,7 +58,13 @@ func TestClientCallsEveryRoute(t *testing.T) {
 		return err
 	}
 	calls := map[string]func() error{
-		"Ready":        func() error { return c.Health(ctx) },
+		"Ready": func() error {
+			now, err := c.Ready(ctx)
+			if err == nil && !now.Ready {
+				err = fmt.Errorf("not ready: %+v", now)
+			}
+			return errors.Join(err, c.Health(ctx))
+		},
 		"LogDocument":  func() error { _, err := c.Log(ctx); return err },
 		"Inclusion":    func() error { _, err := c.Inclusion(ctx, 0, 8); return err },
 		"Consistency":  func() error { _, err := c.Consistency(ctx, 0, 8); return err },

@@ -23,6 +23,8 @@ type exchange struct {
 	body   *pacedBody   // nil where there is none
 	answer *pacedWriter // the writer below all others
 	fault  error        // what the exit was given, for the log
+	code   string       // what the exit made of it
+	rule   string
 }
 
 type exchangeKey struct{}
@@ -50,7 +52,7 @@ func (e *edge) around(router *mux.Router) http.Handler {
 		_ = control.SetReadDeadline(time.Time{})
 		_ = control.SetWriteDeadline(time.Time{})
 		x.answer = &pacedWriter{ResponseWriter: w, pace: pace{limits: e.cfg.Limits, arm: control.SetWriteDeadline}}
-		secure(x.answer.Header(), x.trace)
+		secure(x.answer.Header(), x.trace, r.TLS != nil)
 		// A copy: net/http looks at its own request's body afterwards, and must
 		// know it again to leave one that awaits "100 Continue" unread.
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
@@ -68,7 +70,11 @@ func (e *edge) around(router *mux.Router) http.Handler {
 			}
 			// The last bytes of the answer are still to be flushed, after that.
 			_ = control.SetWriteDeadline(time.Now().Add(patience + e.cfg.Limits.Idle))
-			e.logRequest(r, x, router, e.cfg.Clock().Sub(began), aborted)
+			a := x.answered(r, router, e.cfg.Clock().Sub(began), aborted)
+			e.logRequest(r, x, a)
+			if e.cfg.Observe != nil {
+				e.cfg.Observe(a)
+			}
 			if aborted {
 				panic(http.ErrAbortHandler) // net/http cuts the connection without another log line
 			}
@@ -87,7 +93,7 @@ func (e *edge) recovered(x *exchange, r *http.Request, v any) bool {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return true
 	}
-	e.cfg.Log.ErrorContext(r.Context(), "a handler panicked", "trace", x.trace, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	e.cfg.Log.ErrorContext(r.Context(), "a handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	if x.answer.began {
 		return true
 	}
@@ -97,7 +103,11 @@ func (e *edge) recovered(x *exchange, r *http.Request, v any) bool {
 
 // secure sets what holds for every answer. Nothing here is a page or may be
 // kept by a cache.
-func secure(h http.Header, trace string) {
+func secure(h http.Header, trace string, encrypted bool) {
+	if encrypted {
+		// Of this host alone: others of its domain are not ours to promise for.
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	h.Set("X-Request-Id", trace)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
@@ -106,31 +116,40 @@ func secure(h http.Header, trace string) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// logRequest writes one line, with the route's template instead of the path:
-// ids and content stay out of the log.
-func (e *edge) logRequest(r *http.Request, x *exchange, router *mux.Router, took time.Duration, aborted bool) {
-	route := "none"
+// answered says what became of a request, with the route's template instead of
+// the path: ids and content stay out of what is told.
+func (x *exchange) answered(r *http.Request, router *mux.Router, took time.Duration, aborted bool) Answered {
+	a := Answered{Method: known(r.Method), Route: "none", Status: x.answer.status, Code: x.code, Rule: x.rule,
+		Out: x.answer.pace.moved, Took: took, Aborted: aborted}
+	if x.body != nil {
+		a.In = x.body.pace.moved
+	}
 	var m mux.RouteMatch
 	if router.Match(r, &m) && m.Route != nil {
 		if t, err := m.Route.GetPathTemplate(); err == nil {
-			route = t
+			a.Route = t
 		}
 	}
+	return a
+}
+
+// logRequest writes one line.
+func (e *edge) logRequest(r *http.Request, x *exchange, a Answered) {
 	attrs := []slog.Attr{
-		slog.String("trace", x.trace), slog.String("method", r.Method), slog.String("route", route),
-		slog.Int("status", x.answer.status), slog.Int64("bytes", x.answer.pace.moved), slog.Duration("took", took),
+		slog.String("method", a.Method), slog.String("route", a.Route),
+		slog.Int("status", a.Status), slog.Int64("bytes", a.Out), slog.Duration("took", a.Took),
 	}
 	if !x.caller.Key.IsZero() {
 		attrs = append(attrs, slog.String("key", x.caller.Key.Short()))
 	}
 	level := slog.LevelInfo
 	if x.fault != nil {
-		attrs = append(attrs, slog.String("error", x.fault.Error()))
+		attrs = append(attrs, slog.String("error", logged(x.fault)))
 	}
-	if aborted {
+	if a.Aborted {
 		attrs = append(attrs, slog.Bool("aborted", true))
 	}
-	if aborted || x.answer.status >= 500 {
+	if a.Aborted || a.Status >= 500 {
 		level = slog.LevelError
 	}
 	e.cfg.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)

@@ -26,6 +26,9 @@ type Config struct {
 	Clock  func() time.Time // default: time.Now
 	Random io.Reader        // default: crypto/rand.Reader; trace ids
 	Limits Limits
+
+	Ready   []Check        // what /readyz asks, all at once; default: the use cases' own word
+	Observe func(Answered) // told of every answer when it was given; default: nobody
 }
 
 // Limits bound what one request may cost.
@@ -93,6 +96,10 @@ func newEdge(use registrar.UseCases, cfg Config) (*edge, *mux.Router, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.Log = slog.New(Traced(cfg.Log.Handler()))
+	if len(cfg.Ready) == 0 {
+		cfg.Ready = []Check{{Name: "service", Problem: "it cannot do its work", Ask: use.Ready}}
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -118,7 +125,7 @@ func newEdge(use registrar.UseCases, cfg Config) (*edge, *mux.Router, error) {
 		uploads:   uploads{use: use, maxPart: cfg.Limits.Part},
 		artifacts: artifacts{use: use},
 		reports:   reports{use: use},
-		service:   service{use: use, document: published},
+		service:   service{readiness: &readiness{checks: cfg.Ready, log: cfg.Log, clock: cfg.Clock}, document: published},
 	}
 	strict := wire.NewStrictHandlerWithOptions(h, nil, wire.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  e.badRequest,

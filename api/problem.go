@@ -75,7 +75,7 @@ func (e *edge) exit(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	p, header := describe(bodyFault(x, err))
-	p.TraceId = x.trace
+	p.TraceId, x.code, x.rule = x.trace, p.Code, p.Rule
 	b, jsonErr := json.Marshal(p)
 	if jsonErr != nil {
 		b = []byte(`{"code":"internal","status":500,"title":"The service failed","traceId":"","type":"` + problemBase + `internal"}`)

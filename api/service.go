@@ -4,20 +4,26 @@ import (
 	"context"
 
 	"github.com/evidence-custody/custodyd/api/wire"
-	"github.com/evidence-custody/custodyd/custody/registrar"
 )
 
 // service answers for the service itself.
 type service struct {
-	use      registrar.Health
-	document map[string]any
+	readiness *readiness
+	document  map[string]any
 }
 
-func (h service) Health(ctx context.Context, _ wire.HealthRequestObject) (wire.HealthResponseObject, error) {
-	if err := h.use.Ready(ctx); err != nil {
-		return nil, &registrar.Unavailable{What: "service", Cause: err}
-	}
+// Health asks nothing of any part: a service that can't reach its database is
+// not helped by being started again.
+func (h service) Health(context.Context, wire.HealthRequestObject) (wire.HealthResponseObject, error) {
 	return wire.Health200JSONResponse{Status: "ok"}, nil
+}
+
+func (h service) Ready(ctx context.Context, _ wire.ReadyRequestObject) (wire.ReadyResponseObject, error) {
+	if now := h.readiness.ask(ctx); now.Ready {
+		return wire.Ready200JSONResponse(now), nil
+	} else {
+		return wire.Ready503JSONResponse(now), nil
+	}
 }
 
 func (h service) Openapi(context.Context, wire.OpenapiRequestObject) (wire.OpenapiResponseObject, error) {

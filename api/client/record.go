@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +18,29 @@ func read[T any](ctx context.Context, c *Client, public bool, build func() (*htt
 	return out, err
 }
 
-// Health asks whether the service can do its work now.
+// Ready asks once whether the service can do its work now, and which part
+// can't. The error is of a service that doesn't say.
+func (c *Client) Ready(ctx context.Context) (wire.Readiness, error) {
+	var now wire.Readiness
+	req, err := wire.NewReadyRequest(c.base)
+	if err != nil {
+		return now, fmt.Errorf("couldn't build a request: %w", err)
+	}
+	res, err := c.http.Do(req.WithContext(ctx))
+	if err != nil {
+		return now, fmt.Errorf("couldn't reach the service: %w", err)
+	}
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusServiceUnavailable {
+		return now, problemOf(res)
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&now); err != nil || len(now.Checks) == 0 {
+		return wire.Readiness{}, fmt.Errorf("couldn't read the service's readiness (status %d)", res.StatusCode)
+	}
+	return now, nil
+}
+
+// Health asks whether the service is alive.
 func (c *Client) Health(ctx context.Context) error {
 	_, err := read[wire.Health](ctx, c, true, func() (*http.Request, error) { return wire.NewHealthRequest(c.base) })
 	return err

@@ -332,9 +332,9 @@ type Head struct {
 	Seq Counter `json:"seq"`
 }
 
-// Health The service is able to work.
+// Health The service is alive.
 type Health struct {
-	// Status Always "ok"; anything else is a problem.
+	// Status Always "ok".
 	Status string `json:"status"`
 }
 
@@ -606,6 +606,27 @@ type PublishedOrganisation struct {
 
 	// Name Its name, read from the document.
 	Name string `json:"name"`
+}
+
+// Readiness Whether the service can do its work now, part by part.
+type Readiness struct {
+	// Checks Every part that was asked.
+	Checks []ReadinessCheck `json:"checks"`
+
+	// Ready Whether every check is ok.
+	Ready bool `json:"ready"`
+}
+
+// ReadinessCheck One part that the service cannot work without.
+type ReadinessCheck struct {
+	// Name What was asked.
+	Name string `json:"name"`
+
+	// Ok Whether it can do its work.
+	Ok bool `json:"ok"`
+
+	// Problem In a few words; absent where it is ok.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Receipt That an event is in the log.
@@ -1045,10 +1066,19 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// Health Whether the service can do its work now
+	// Health Whether the service is alive
+	//
+	// It answers, whatever its parts do; /readyz tells of those.
 	//
 	// Corresponds with GET /healthz (the `Health` operationId).
 	Health(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Ready Whether the service can do its work now
+	//
+	// Each part is asked, at most once a second for all callers together.
+	//
+	// Corresponds with GET /readyz (the `Ready` operationId).
+	Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetArtifactBlocks The block hashes of an artifact
 	//
@@ -1327,11 +1357,30 @@ type ClientInterface interface {
 	PutPartWithBody(ctx context.Context, uploadId UploadId, part PartNumber, params *PutPartParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// Health Whether the service can do its work now
+// Health Whether the service is alive
+//
+// It answers, whatever its parts do; /readyz tells of those.
 //
 // Corresponds with GET /healthz (the `Health` operationId).
 func (c *Client) Health(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewHealthRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Ready Whether the service can do its work now
+//
+// Each part is asked, at most once a second for all callers together.
+//
+// Corresponds with GET /readyz (the `Ready` operationId).
+func (c *Client) Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReadyRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1998,6 +2047,33 @@ func NewHealthRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/healthz")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReadyRequest constructs an http.Request for the Ready method
+func NewReadyRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/readyz")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3439,12 +3515,23 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// HealthWithResponse Whether the service can do its work now
+	// HealthWithResponse Whether the service is alive
+	//
+	// It answers, whatever its parts do; /readyz tells of those.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /healthz (the `Health` operationId).
 	HealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*HealthResponse, error)
+
+	// ReadyWithResponse Whether the service can do its work now
+	//
+	// Each part is asked, at most once a second for all callers together.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /readyz (the `Ready` operationId).
+	ReadyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadyResponse, error)
 
 	// GetArtifactBlocksWithResponse The block hashes of an artifact
 	//
@@ -3811,6 +3898,61 @@ func (r HealthResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r HealthResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReadyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Readiness
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Readiness
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReadyResponse) GetJSON200() *Readiness {
+	return r.JSON200
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ReadyResponse) GetJSON503() *Readiness {
+	return r.JSON503
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReadyResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReadyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReadyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReadyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReadyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5283,7 +5425,9 @@ func (r PutPartResponse) ContentType() string {
 	return ""
 }
 
-// HealthWithResponse Whether the service can do its work now
+// HealthWithResponse Whether the service is alive
+//
+// It answers, whatever its parts do; /readyz tells of those.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5294,6 +5438,21 @@ func (c *ClientWithResponses) HealthWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseHealthResponse(rsp)
+}
+
+// ReadyWithResponse Whether the service can do its work now
+//
+// Each part is asked, at most once a second for all callers together.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /readyz (the `Ready` operationId).
+func (c *ClientWithResponses) ReadyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadyResponse, error) {
+	rsp, err := c.Ready(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReadyResponse(rsp)
 }
 
 // GetArtifactBlocksWithResponse The block hashes of an artifact
@@ -5860,6 +6019,46 @@ func ParseHealthResponse(rsp *http.Response) (*HealthResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReadyResponse parses an HTTP response from a ReadyWithResponse call
+func ParseReadyResponse(rsp *http.Response) (*ReadyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReadyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Readiness
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Readiness
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7041,9 +7240,12 @@ func ParsePutPartResponse(rsp *http.Response) (*PutPartResponse, error) {
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// Health Whether the service can do its work now
+	// Health Whether the service is alive
 	// (GET /healthz)
 	Health(w http.ResponseWriter, r *http.Request)
+	// Ready Whether the service can do its work now
+	// (GET /readyz)
+	Ready(w http.ResponseWriter, r *http.Request)
 	// GetArtifactBlocks The block hashes of an artifact
 	// (GET /v1/artifacts/{sha256}/blocks)
 	GetArtifactBlocks(w http.ResponseWriter, r *http.Request, sha256 Artifact, params GetArtifactBlocksParams)
@@ -7150,6 +7352,20 @@ func (siw *ServerInterfaceWrapper) Health(w http.ResponseWriter, r *http.Request
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Health(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Ready operation middleware
+func (siw *ServerInterfaceWrapper) Ready(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Ready(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -8278,6 +8494,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/healthz", wrapper.Health).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/readyz", wrapper.Ready).Methods(http.MethodGet)
+
 	r.HandleFunc(options.BaseURL+"/v1/openapi.json", wrapper.Openapi).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/token", wrapper.IssueToken).Methods(http.MethodPost)
@@ -8370,6 +8588,58 @@ type HealthdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response HealthdefaultApplicationProblemPlusJSONResponse) VisitHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadyRequestObject struct {
+}
+
+type ReadyResponseObject interface {
+	VisitReadyResponse(w http.ResponseWriter) error
+}
+
+type Ready200JSONResponse Readiness
+
+func (response Ready200JSONResponse) VisitReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Ready503JSONResponse Readiness
+
+func (response Ready503JSONResponse) VisitReadyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadydefaultApplicationProblemPlusJSONResponse) VisitReadyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9704,9 +9974,12 @@ func (response PutPartdefaultApplicationProblemPlusJSONResponse) VisitPutPartRes
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// Health Whether the service can do its work now
+	// Health Whether the service is alive
 	// (GET /healthz)
 	Health(ctx context.Context, request HealthRequestObject) (HealthResponseObject, error)
+	// Ready Whether the service can do its work now
+	// (GET /readyz)
+	Ready(ctx context.Context, request ReadyRequestObject) (ReadyResponseObject, error)
 	// GetArtifactBlocks The block hashes of an artifact
 	// (GET /v1/artifacts/{sha256}/blocks)
 	GetArtifactBlocks(ctx context.Context, request GetArtifactBlocksRequestObject) (GetArtifactBlocksResponseObject, error)
@@ -9855,6 +10128,30 @@ func (sh *strictHandler) Health(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(HealthResponseObject); ok {
 		if err := validResponse.VisitHealthResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Ready operation middleware
+func (sh *strictHandler) Ready(w http.ResponseWriter, r *http.Request) {
+	var request ReadyRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Ready(ctx, request.(ReadyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Ready")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReadyResponseObject); ok {
+		if err := validResponse.VisitReadyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10700,158 +10997,162 @@ func (sh *strictHandler) PutPart(w http.ResponseWriter, r *http.Request, uploadI
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1rcxu3suBfwXJvlU9uhhRJPWxRlQ+K7SRyHvax5ErVibxH4EwPiWgIMABGFKPS/vYtNIB5kBiSo4dv",
-	"snU+SSRngEZ3o1/obtx1YjGbCw5cq87orjMFmoDEf0/jGOb6I+UTwM8JqFiyuWaCd0ad02xBl4qMlxpU",
-	"rxN1VDyFGTXP6eUcOqOO0pLxSef+Puq8FlwD12/YBJReH+rjd6/J8eF+n5z/cNodHh4RkRI9BTs2YZzo",
-	"KVOEcrUAufNUai4UsxOszke1pvF0BlyTBdNTQomiKZCUZUA4ncGOcyBm1kf/dcriqYNdpGQqFmRG+XLb",
-	"oG8v6GR9sIsprGJlMRUZGKxM4ZYmELMZzSLyRy40JCdEaSn4ZNtkH2Eu21LDzithLkEB19Q8vnme+6gz",
-	"p5LOQFc4SqmP8EcenPntjSEJS/yMEnnxhSJiwQnFd3vSvgyJmZqZt/7IQS47UcdQrjPquAc6Ef7HJCSd",
-	"kZY5VAH9LwlpZ9T533sl7+/ZX9WeQ4sB/lRqltI4AOkKaqh7sIBpTvW0BElN6fDw6Ckgek0VnCVb4Ymp",
-	"gheKpCLnCeMTkog4N+zeAF9sR30K+KaU8RCAZwVRY/PIyH/KxCQiQk4oZwo5KiLXsIxwBRFhGmZESDKR",
-	"lGvzHKEkAcluICGCQ9NyHBBPsZ6q4DrjzZslwtWskGFOpX7hRCShPCFcEKGnIAnNJkIyPZ0VS7Byt1yE",
-	"m7nrgNm0Frils3nmGM3M/83o4OWbt/+c//7qh2/P6dd7F2ezX78+fPca8n/Cx+vZ4S8/z9/9+q/v96fn",
-	"+Xefvhl1zDbVGqSB4/8UY/x22v0X7f7Z7x5/vff57mD//pvRf3WikDjMpRIyJAhBgqUyVZrM6QQI8ASS",
-	"iFBFmCaKssQIsisOt/rqhIg5/SOHpo0d22mqK5/R25+AT/S0MzocDKPOjHH/ebAGadS57U5E13zbVdds",
-	"3hUIKM26c8G4BtkZpTRTYGSxEUSb2RjMI1GV4kwr8uH0bQNTghvyCZjyOylmARHA/gQPnMgSkERLQD2R",
-	"Ab2xOjqE1tSM9lCoXoscMWfAOktgNhcaeLz8EZZhVRbTLCskugGApEJa9e7k9onRMEC1EVtjoadkSpXZ",
-	"6wTSFCoSdnW/VGbvmunDG+QoTQbxIB1257nuwu2UjZnu7tc3wG//q/t/P98NosHw1X2A4Vuw0VnaYCIY",
-	"VBh9b+hFOQEqM2akAlo4J4QZZiJo8qC4iKp6XxFVleRreEi7dtKGfTLs9x+1JJ7AbWBfmK8LmQ40PSFj",
-	"yMSCKPZn44ZmONaTsJ6G2Q5q0aiTFmqR2VGfYMf+CMsdwLuG5QtFzj/8eNYA0DUO8wTw/MRmLGDVnGoy",
-	"E0oTJdBiJcC1ZKBOyGGfLFCY03GN+VYImuGwwZ132I8MF7JZPnM8OGPcfiolteG1iSFpC4Z8nxqbaH0t",
-	"73m2RIIri16m0KZoVC5mkLaYbANmxcTZgRWqFtELtY1RRX3wJ2CQD1TqX/LZGAJq3X5ftXEiYpQIGTSA",
-	"Zx7ZzYAZVJhk0O9vYxPjyIQF7HtuvUcize/kH2imDQb9r06IghuQNCNUGgcjzRUk1gs8GBw1StV1kVrq",
-	"FDTvvul3X+2/enXUf9mJnlDcfoS5kPo7lsEvCEjY1zSOawPuzU87Go8S5+rNk3RFH1oj8LP72+t+vutH",
-	"R/v3YWPQQhxi8ap35+ZiSuUVT64OuvQjPQE/G+Nos8lUN5ZOCHWy0PzGYQFKk3gK8TWS6EWjNWX03ZOo",
-	"tAuxGV4D064mnhZPAtKneSZostksVqCUiwsESJr7ER5N0nszgpoLrmxs6oMU4wzQLI6t52T+pfN5xmKU",
-	"i3tz+8TXvysbEtptQj8uzriiLflST9FMzTVRuQ1PIKLcy2XE4zwW8wYzEKUHurY24hELaXzbDONFK0Im",
-	"ZIz6GMV5PptRiWY3TRJmBcoHKeYgNTM4QpESrckParYkcM1Shk5qLZYxr7x/1xlnIr7+KITeXT+mQs5o",
-	"wNL4Dr93fqAiCWCwTkiSQJxRCQlhuo4ASReh5UuIgd1AEvQ+0dW2XClvWOzRCwmZ0htDOf+2m82NPhYi",
-	"A8rN8C5ys/N6VVDOfOtjpKWi67/cf3kweDU8KHFk9NrRQaeiAo/7/ZeD4+Ph4cHLg/7x8aCiDftBbVhu",
-	"qt/KoJMTSSX1iikr6PtcjCfGv0OMi/GGVQt+OkUjy5C1ws1TpPI6P9GJ8dZ2R24CmrIsEIp+Y3/wTriY",
-	"A2d8EpFYSAmxeUgRFAVO1xircOu0OKaZ1uGFSkmXCIYzxgIa7pbGuoz8GljWfI2IjKmCo4MTZ0s7w9pY",
-	"IFPIEL6CIcxIIaY31sk2+H8wz9xHHZbsjuACMfVl/eAi2M6c1oUfT2Z0SRRAjbX3N3Np1DHkga1QobXg",
-	"hdoqbzOjQRz7FAM6vJR84hfUxNs/MRuEbsXfGMUSKfK5Wudp/DpgM1sLImVS6Z1ZEPdfgAE53AaYz0bh",
-	"SvPg1kbcCj6j1pYBnvSChlsVv3YVQbxNKePthYJ5CyOgZk8oTTWso64Vp/owxE62S9TJgKYtpDj80WJs",
-	"XE5YueNPZEbjKePwQpGFEYepkG7TM22e4EldN3SMHAhte/vF6jw+gr4WOI+KsPnY6D9q5aCQ/iSlNqd5",
-	"YStbsAIsiyOHV0+OIL8IrpjSXtC34JoLY5pQZ+EqQslcQspubcgMw2KB3VefbT1Uf3R8NCSVp8hcCpHu",
-	"rhQKFqnvydXtUwEjjBTLPOt72PygnDVvSJUxfq2ce92vUexg+HSWQ9R5Yw2w1iQCa0LNNSo86g25dcq4",
-	"H7bL/Y92vFXbbqdXVshQzrnF0HG6vrUqAKnMo4ZQqQToaiN0UwZZ4gO79pCAcRJnQKULdgtlxLBmOrP2",
-	"yIqVjZZ+UJxAaV/sYEaUmxv2+9/sYlcguC2Me7PSgK6js8JLxUfqwFQfDsDQ1uK+oVkekIpnWhH8KUKk",
-	"S6DGCtuArSIk0xl1jIvY+0gXP4NSdAJrjGXx5BFQwBxkLZamIIHH7S1pBL90iFDkLZgCoqeUF65LaKvZ",
-	"NwLxXWu8ld6WYhO+6v2UpOAbQk4IXJ2whcPRwklzEHn/zFA6100QrVABwYvK5W7b5A3pDi7yGpGjA5KJ",
-	"BUj0YCq5FSRhE6ZX9OX4cDw+Tl71Bwe0nx6PB8nRAIYDeHl8lLx8lcRxkg72D4fpcD9O9oevBsP04NVh",
-	"f/zq5SsKB8cHB/FKiK3fPabd9PPd0UH4yOlNxedoxUTBs45nEjhb5cvuFt664REi6Vt+A5mLrISxYmNL",
-	"q0h5c37+loB72QZ/BQfcDVTnEkZkTpeZoMnFcg6kGkS64UmP8a4WWmAgKfJPonFbDKB+63/uKTYxkt8s",
-	"3yARsYdGGksIzOZ62SPv8mQCiXeXK9jGM76IcGE+29MLi6IaF9513OxGxi/fpckP2eJf52dHZ+wg/4m9",
-	"O0YmKxZizJUNS8FIgYe/M/rtroOgdkYd+0tn1Pn57afXZ//85pvO/ef7VXJskaDuTL0l/77nqCnlsswI",
-	"ioUMyDw6n2NmQTAMxGsyxj9KmPHFlzZisDAaWsTX9U0+7A+PuoNBd7h/0T8e9fujfv9fVT5PqIauZrMg",
-	"s8cZVSoEj1H/17B0wnfkzAhjRDgQ60DYn0MzNMZDzjCkhj9iiC2l0vNY3XE3X82eMCSiQpG+FQGEmR+M",
-	"aymSPG4TkPEiMDA/VATBxqCCf+4+Mty9u5VxzXiAt35kvJ4PUqdcnCstkmVPQgZUQdCnm+fjjMXBfInz",
-	"Dz+eVY6GjSx58/ajl8M7CVxnnLewuZEp5daoOJV62dn5HGtFmnuoHFr9VrEkqaKkQthqVKfktqjc+EH9",
-	"UI0htZc8GeNg3Zp4KgUXmZgs/xai5zkjKY/aCRQzisM7IQOa/kDVtE2w/fl5FUMePlHFsWsB6Rb2+17S",
-	"9hYbxmbIhN0Y3hFEiRmMDerW+A5u50yGDLdPXLPMmGd8xVYTc+C93ZioxRF1G2ZrGYaLdxDp1QM2oxnE",
-	"bvwQpLOLZuFxqZ08RNYfXPS91TEbJs+4OGgZ83t4APT5ApohxFSCfQ0YyfT0AcEjLxiZInScgWH4hZDX",
-	"66hRmuq8uQjhsiOuLzsnhPojWchUETXEA9y6PBLXW71LN2NouWc8znLlKgvaRzQNGg1sjLvwZoATqjOs",
-	"rDhPmCZzqqcuLOgz7kg+f3Qcs70UXsFaRTSWawjj8IbZEoLWLq3gVmgZw3nGinSDHaXjGSZWLoTUU+Ne",
-	"IbfQVINcULkaiC+U8MEzK+FqAtfub81zORdqq4QsUf3BvYBy8hoC3HUhyBgI5kRRRcZAJciICL7qlDB+",
-	"8+/9P4bdl4vT09PTHQ8OcMoS7Kgg0mYG+VAuc12CGL/deM2UE1a8YTnDhWx4PjMg1FBsTc3P1RVZ23ON",
-	"iiUYlaqVtgkWdeCYIqkIHF58aSZYoZEfKEgMbVNr2uxTTlx+tS/bcMF4wmZ0EpB5tFJss1HhryS8tDBV",
-	"YrodUSVmGxz41+brakbxSnibTZimWTAiYK3gn1qp7l2THopAnztz+P819wGX1xDzKN20E0yh8nYvt4Qi",
-	"C6oIVdeQ+A24EzbqmQjrOPHL3J2meC4bWAM6DIpoIzNiI3QlrwRtdgbY+h0BSNvkjUyxhmRHY7qdtptT",
-	"2eqcqThg3yjgNMzO8UGzcEm5O87c9M6Fe+xRzqHLHPcxjIIbPNwFKusCoMhWccxQ7vQmAfyodBVknICh",
-	"Gc74eVC6CiqJ/5F0leY0n5Ir1gAwEscHYSyFMAuT8a7jHmsWEkpc/A6j8UvQrkwHkt2yNlxsrxXVrmHp",
-	"A7aZmDQm0MUgdTttsrMEeKYAgJAtxKSLfLd8/s2uKgqrF/CVSoVFqaKsAmHGQ1grydgx+OoqlduRSMKN",
-	"uIbkrGVcTrLJVAfPG6hGHjfMwlIWUw2EZplYqJ139kczdmhrq/k1awhcPyBajXGRHRTpuX8uHKswMFlO",
-	"qwxZICgkJX4SkwcesBoXZM3MqdQ2B07n27BnTLngLKYZeXf+/pcqMtsnd7TbpmzCAu7he/ze23dlPYQa",
-	"EUrGVAKZCqWLHgoVIG9YAsaLdF/1LHl28BoLfBVQhSj4fsV3aueoVLf2TnLXewabsFkFCX2GVvbzhiKw",
-	"VnsKmXN7ClVFkLg3nkmvtGTEa1g22PrmlzUrv0bIh1n7Rl2HjJhgLowBxPwSYYJRGY+rJluUm+D1cgyS",
-	"vJZsBuRXK5TabQCX8VIzNfEwpUozR4xtu+R10/G0jVfUMMlUWanhZZyiy5VoWZGPvcaE1XkfZcVWoQpY",
-	"s89gadZjcyFe9NZBUtZEOsG/E7/VJNe2xNI6LCESG4fsY3nq2xLLEoOjSS7pOINd8fuTQGcB38Z4rG0/",
-	"UzDGcFvyKdaHhvcWlprWK2e2jfZcJTv7+4eHBwf7w2cr2HFlsq5cp8imQ6Q3kXr5wKRVPHzgazbtWkDy",
-	"uYz1db4OL7Gs6muxSCz2PTh86c9+IpvipTSeMc3A8BQqWZFLIhY8lEeehMpF7QC8kt+KoviEjCXl8ZQI",
-	"26mqR95j4sCoqKXrwi1TWkUkFjzNWKwjkiAmujOmZlTHU0xTHbMkAR4RVullUT6AbhenWUQyLC7uegxG",
-	"ZEYzw5T4L+ipSLpc6C5a+eY78wFVRIS7tFtCgR9Frrsi7S4YT8QisiXTOIBhDJUys+rI9+foMt5NM2NL",
-	"R0TmGXRdDXVk8JtBF484zQch6QS6aZ5lEdFCdDMqJ2D/VZmZR8ucG28kiUjOaa6nwDUrv7ihLLMz51zl",
-	"87mQGpLuDBJG0S2NiK0m7caZwPndR8YN32WgV9NTS/Cak6ma/CdFFlLwCWb5Lcw3WpBEYGb3PKOMY2WH",
-	"CuqPpMgADmiPFS4Y2ZYnmFyLHAo0nrY41StyjUM5UoYFW4UpG/K77WG2WbNBhLGy1JqpM5eQIC17mLyA",
-	"4P/W/9xUzBbATIVcI7vVcimNusbnd8aJNzrXzjnDHTAKRh35rk12D9Vs7UdXW4T16PpeHBUdFmxMmCnD",
-	"d7Gw3tXmOXypa4vAQ57tJvTMgxYgu/dVONnHSJAi9Bly9oMn+saj/uHi4gOxD9RrXvrH25aNVRUNvYf8",
-	"wY1TC6S6bUvwT7HoBvvsGBYMFmJJGgfbsP1CZ6Bq7YwIq6WAvVDeOCwnPEz78ZD20yPoJwfjl+kx9NMB",
-	"HY7344PkEI7S3UvBTsmnj2euyGR9vSvhSq3narS35z3zrifbhOlpPu4xsee+SXzpvNrbKENXdLqrE7ME",
-	"KegdWd1a4jCo9vNxxtQUkke49UFHZu4HJnQscoyLQZb+lR38543z/PW82hA7PMyfuXAMALbtiPI7MRiV",
-	"K0NZDYWctlCGCw2Ry9PXcBsum4GyedyuKZg7ZPt48LEesmil6KF+gsyfh5TUPiJTqOyH57Mrg7lDUZU0",
-	"YeYwlmH7mJ9tPeMb0awxRMoyaIg84U+7x86LDj5BpLfRzy2TuUPbrky9tgtsxihC3D5nGnvoYs50E2bD",
-	"MgeLBnOegO+D4l9u6E/06LrBXd3+V4PjYf/ZfH4n++q9OpqJ8pgcJIdTIwlDzn673JiGc2NsuqanoKBs",
-	"vcYeIpxm9PbMvjE8PFrZNlEn5+yPHNwDWuYQ6l8QRiOeZDVEPQNHZBjzdCETdPmqKWX28SXKqxtQmk3K",
-	"837HQoyDzRKX4gbwQTU3oHxeSaarvL3G2eeVY7FwWjFWE2FSsQ9mrnWsqsJdHEwa6WqXbMsnbXMYdwBZ",
-	"h7H63DqE+dglYrYORznFapW08a7hBqRL4mXa+DozQwItQnWuDZlRK5aW8aFdORSKp0oWUpY5VTqLbERs",
-	"aQO5NY7danFtYtbNxVEhSNePE4uiirJsSlVtxCeDtH0Z1apS9z+E9t6FTzltp6httwqC2aO2kd/Ry4Pj",
-	"rwIJhPjgvxsyW99jb+ETMjw8ImOmVY9UE9CVFtLQwDaNVGRK1bSufbS43pjxWmSz/jt0cHoOsTDbE21p",
-	"Lha1sY9rfQ7Dbq1Z1L8bvD6bA/8tJuvWgbbfbbXIa5irTVZbVSNRH6aWTm1/EsP4hqovD4f7AaIqZT6E",
-	"bOOKXf7u14sVZ2n5bjr+Pmbv2bvvPv15NviFvTvuwX6/Fw8zXu/QeNA/PtraORohbcC/gcP84q1yfLYq",
-	"b3PJRwx0OsJm+GokaK6nI3wMI5mj3xe6a3OtKziuVOKYgbo3VBprQZkR3/164Uj7eZWWFUijCvaCtCuz",
-	"5FqRzedDaR//46JMiiJLCJnTrmX1TrmERb3k7r7MA6t+XO9r1x/RzRpGVd6avz/SBZlRDZLRDIMylGgz",
-	"DJmLjMWBiq5MbA3OVjNVtp9NvjW6dOUol5dt9xm3FYhrGm8jIoOxmW0Hl2Zp0Q7Hl7bFZGuOdMnlGI6X",
-	"YiJde6PHWLiNBSRvmIopNhHcVjay339A2Uja2OvVdtuZUXltywN7j47+7Hqce4Kf1NcDrCpEs4nazv6y",
-	"fshyuMNRb6vUXzPvebOnhkYTMjmCO851cd3AM5/dWtA2NcvD362MnNHr1cPk4Q7x+4aeKbb/chFEdKf1",
-	"dr6IUBUD2o+1Hb3FulhN69uAcYb0f/ZmllHHHoFsRbC1qOBWE8GxrcEYiE/rWKtbOmjlnFfTu92pfMGP",
-	"nv4VQrkNVUC+ub7JSrpHZcPYA88vlQfjZnuiZHEn6LfpDT9pMwYfERKxx2ljcIgM9VJqpzOaZfepl9zG",
-	"Dli6vAOS2RPZE8KNECvK7igGfHvEt+Mf9IcH5T1bFSPX31/RS5K6TWveCDWbaFt40SwHTshMSNeKqv+l",
-	"W9tW9+Q6Z2C9c5xLppfnZkmuy5G1lwOUsZ6lSMnezWAPP9ibhqpFe8U9V9j7acWrmmo9tw2iGU8Dbbs/",
-	"4lGsIoupIFh1sMAWWnMGMe5jVzJG/FFchIGQa4C5jT9Z0l/yS24NOhqjsPOP24tCXITAOUTYNMint+PE",
-	"CcOuWsbrveTe7f09TyZGpuvI9abA5ixa2LJK/KaLPnEmbO6DtfKVuzbtkrt48olLiqiWdOPRGlF0EWGf",
-	"Szbhyp+3kV/EWCRLzK/VwlrFl5xyN3xxYcPph7MRoSQRStnrUWz/UJ9Vo9AKwRgXJESkacY4IJ5eC26w",
-	"YczM0SXvEsvS9vmi39dCMq0BE363tf4yY1j1Z30ekIAhAjNt0UXtH0WgJ/Ldd74iWtIbyLCYFuM1RKSX",
-	"nKy2e+qRU142pLLvKJ+J/O78/S+lr+VbtnEtECyjjezlUiJNFbhFMu4HvmAzsN8ZJ3t/f//Y/Pjp4jW+",
-	"jWP7jCicwzxp/DnLwmNIiA0ylrclWPZUAr/L+TUXC27WhG325kA1JAQb0JPy8jd8pfi1koJF/UH5C0Xs",
-	"Bka4LKODlEIa9r5qauR+5a52ODh8+VVxl5/NWLiKRQJXOJoP75a9j8wKFUDBzwf9A5viijfvmL1insCU",
-	"md4l70SdjMXArS4o2qVLIz7mNJ5Cd9jrl13uK9+VGQmdt367umN1v1M6UecGpA2edga9vn1LzIHTOeuM",
-	"Ovu9AQ5udAJKsr0ptlv40/w/ARTnRmUVV4v4dgwrHfKH/f6G7vjtuuK7GQJN8c80iSnv2YyqlOZZo7op",
-	"gKv02C8ld2f02+eoo3zvnmA395hykggUCQshrwlHo0vTCcZIPHoxQmJEeyE29u7secv9HvZEVxVErntc",
-	"+8MuXiSCLRZwzxf1ra/Iz+xbYsfA1L6YauCGwy3P1KnyPWhfuvytnbZ+O+JvYTSVjxSVz537aPuztZsW",
-	"7z+3YgYRa9BdpSXQWZ0pyggz47b4OnDn4zoSLd56LjfdXQa5csNdA5u4F/bqV4iWV/N1V2763GmM8o3K",
-	"xZub3sRn3L2ZOwJcuWLTYeUh26HYAHhXhOGbChNWbmuoMH7B5xtZv0L6IO9bCVxhcSOHva6lE8q4snVl",
-	"lTsV1JSMIRV4JoWbBjfKJXe3k5CzFA2L1DamwwwGwbmtUsfhcz0ipRmA+giNEmMUcy5yHkNyycdL4olv",
-	"DV7Mz5yKDGzmbeXiH9tCms2gR64qtLvCU1B0hC65vVfNo+iEXNUZ8yradB1tZEZyN6KaoeyNh865KC5t",
-	"M+akM+YRo1vkgwPgSwqI7S/YK5B2eNDfevc/LXTqdF0RPvZu4255ufGmrVy7CLkmeh4kub6QwBn2j74k",
-	"ut2GqxZc/UXw7V8v7grb4W3P7X8T7fARsAXtjuqguKQiaD7+xJR+jU+0lT/uItgdZIS9gLClhGhnoxY3",
-	"fISubsLI1yOs1JpaRnQGuqtWiDDDXs+rJNi7szcv3zfS4ntAUrSnhL3R+dkR3CQM7FWLj0evUecu2rMj",
-	"KvdctKDRsDkl39LJmSZ/snlxAoZthmOR4K1BNia4HlYIaWyDgzduwi9Doz/Z/EnEtUPTf2zyR25+H5yy",
-	"fWK3serU2M17d+6G8s373mXZt2Qqd/f58+58BK3J1zOqqHrX+1PIgVADzQqiXVOoCp6r6dzNGC6e2oos",
-	"Dbd6D0u96mjautdOyevh+Yd6Avmni++6r54+RnJRJv656eLqCj2yMjEpMVW205oL1RACKQKTEmg8daoO",
-	"Q8c2hplhsxosAiPn9vDRxmnozCeuocN4ySXoXHLlih/YhHGa+RtkesRV3nj3iQsbUfYMZVtOUJenNxMS",
-	"LnkZvzsmV5XqlCsbDFyvGysPVdCztaeZJ9YRLFr5u0eGh0fkx7Czdoqx8bfuHhAXwvxWJMsn22OVnMqG",
-	"jbZbzmT9ns37Z5QKZeL5+ibwja9teOAkzAAddFoGXxagZa1c6ylklR2b0Fpu6wZhZT/v3bmKiI1KwXNc",
-	"O6Xw1tVaPKtSsKBt4tWnMggt4+MGdwEoV9PQhOHyHG+DpPsFIHHXVrLJVJMrl959hYcz9f6d5UmtPQt0",
-	"Z4hmL7rWo5fci0bXl6TnenSQf7hGm+Sqmg519RURklzDsldkZxcBqloCF6ez2iDXsLz6KiSiXkugGip9",
-	"dttyzVlZhY5NUT4/j6Bb77Aa4KFf/fFisI/qNhk3eAZgmzi9BPCEWClsOIMpoqZiwW2Gsc2bevxm+Jle",
-	"G6OoaIjMqsQuNgPXclnZCz47o9H3txnibbnF3cO/g+//l4oSFI0Vnz1K0HR56iZ/Ad/ZuzN/tiiGM3t/",
-	"Y8sdjuM+P4Ib9wp2z30apWAbvHqdUHaC3R29XzZyYPDy0MjBw+j2n8jBXzdywIm/gLWJV69hqfburmG5",
-	"RRDYe3Pa8dOPZtTnFQNoQYT5yRg9TyQEsG8qtmipXa9bwWvCJMRaVDWiS7tvQuhPmLr+bIipZfSHERS4",
-	"w+85Qgeb+lg2hQ8yMdlbuXS3MdpSeawtg34nxWwXg+FCPHPgq7KGBmJtumX4qan2QYobd9xsFNGGq5I3",
-	"0a/WfqDRvqhU5LdUVljevwPxMK/6eW2RYhENxMMkH59mWFCSFk0YnpWEtZthfKuHJsK5/LCeR0CQbu9d",
-	"EtkjUbrpas3V3NsgWg0cpx/O1gSLzDk3Aqe49/DpxRor26psyg1bK6Rq9I7e1578W5+QrrXlfHYfqIbm",
-	"Si3aZgVde2vvrvpxizH0vn7pS0uPtjbPlyNF0y6qN2t8GoOp3jDXe0/YdXcjSWwviVo0rY78M6VycL1Z",
-	"/qKBp3pLjU1Bp9XOGV8u3uQw2JRyg79GvpeNzbG22XhPwSBIQ0KLhGXpyekZw3PBKlvs3dl/jFN9l7IM",
-	"Nm7SSr+Ztpzy0U2zU/5aMQ2W6Oywnf9777+fxGE2GPiPt/xISbXaWGgTGxYtIMKR/qLbALaAKGrkren8",
-	"7tcLf3CD8vDtOXaMWNavixALbqTkJf+HrRRa6eQmhdDm969G5IopdUW+IVcqH5u/7jbfF4qwJCJXNE/c",
-	"t5c8ExP/NaP6KiJXcDu/Ko4jU3YDZMZ4rkGRjGqQEbn6XbMrg5bBEdGCDIavLnk8pZLGhucje1CBZZDk",
-	"NSadY9TRtiQ1izrqE2VbU4TCVCgALlxXiOcQwbXuEYZ61aFuu4vFomv2XDeXGUbZbDnsg8YO7kxslhDZ",
-	"kxwzUaW/CObsKiyQ+bLHqBbfQVPMniXY/o5MPTJw0mAyv72NpzaT02+DcoO4Jga+TUj4gEH7VgnBGOq2",
-	"pgjkTBNslqSK2xntHT2QpSNiVkUlYKOcS54yPgE5l8yfBqITbPuS0ngKCVmK3HvAZIG1wZidbr6WgGdz",
-	"hOmGAK1t+fCchMYJGoOs/rZ0qsq2lc9RV0P1illezNbke1YqgRvdpE/umb+1g1Sp0X5210gBJnuoYmuT",
-	"MUxodZ8VtdD3UYPR/S1MGHeV1X9Ro7tetN1kdAcrs7+c1e2L08Nb01HqKQiPBCsvxwwSu77p9u7sP87x",
-	"TSADe7nZSn7SWEj9QE745CYI7a2DDf1QTgqJjclaBNl4/iRZH24Oo5Ms8hu2RZOL8QyY6P/9uM0nUboh",
-	"1w9HdmC6vZRxZpu+NicMesPBl95U7n5VXoc787roIe/baPSIA/OSJxBn+CT2w3dWqysccyViTJGD4ZBc",
-	"rfTRd+l/lWb60SU37rH15tNc0cxXqLOyhG1z+iKpZC9e8tXstaAB/R0i62m470unGAao99fJNXzjBGa4",
-	"AnmBd1c3ZxqqJ0813AAP+pgOly6471utP8GethxWqpAyiNeQfbjLHsfWNnt35g9qmXkeyoaIr7lYZJBM",
-	"nItZqZE0NrrvS2SYxvZKOCFqdXth2yaXHDzFTnIE0hRi3XMtANb6OmHTCJ9bd+X78VwVfRTsGymVl5xW",
-	"U9Ez29bKdbRCV2FBsZsEyZjWDlCN/a3KpOJLfrV+LcNV5Dp4KLpEel5xuNVXvq2Hu0XJ39QQEAsfcv2B",
-	"PiAwWkqE7eaxmcB2itopJ6saYTrjLUTOk9cR1u/npFK763vqJb9fVtxUb9VqAHvt8qzH722jjJBR3c1Q",
-	"gS1c9+zKLje/fTYUVCBvPGutNd4tOp9Sqb029gZcLHjKJrm74zaXmetyM9rbGwxf9vq9fm8wenVw0EdG",
-	"cXCtWQLiGrjt/FFJwO2VfTJs4MBwZwCdxgmNSUpjWLlVzb1sPNLwq1abV+528NPZrOD1l2pHeq73zrIK",
-	"aHkAsv4yVkq6M2N3xbJ7y6fwrL/jtAXDC4XK+/Dde5686+99BC0Z3DS8VxZ6BqCshfCrUPrgaRiXnktW",
-	"r8twL/tz1PvP9/8vAAD//w==",
+	"7H1pcxu3suhfweO7VT65GVIktdiiKh8U20nkLPax5ErVifyOwJkeEtEQYACMKEal99tfoQHMQmJIjhbf",
+	"5NX5JJGcwdLd6A293HViMZsLDlyrzuiuMwWagMR/T+MY5voj5RPAzwmoWLK5ZoJ3Rp3TbEGXioyXGlSv",
+	"E3VUPIUZNc/p5Rw6o47SkvFJ5/4+6rwWXAPXb9gElF4f6uN3r8nx4X6fnP9w2h0eHhGREj0FOzZhnOgp",
+	"U4RytQC581RqLhSzE6zOR7Wm8XQGXJMF01NCiaIpkJRlQDidwY5zIGTWR/91yuKpW7tIyVQsyIzy5bZB",
+	"317QyfpgF1NYhcpiKjIwUJnCLU0gZjOaReSPXGhITojSUvDJtsk+wly2xYadV8JcggKuqXl88zz3UWdO",
+	"JZ2BrlCUUh/hjzw489sbgxKW+Bkl0uILRcSCE4rv9qR9GRIzNTNv/ZGDXHaijsFcZ9RxD3Qi/I9JSDoj",
+	"LXOoLvS/JKSdUed/75W0v2d/VXsOLGbxp1KzlMaBla6AhroHizXNqZ6WS1JTOjw8eooVvaYKzpKt64mp",
+	"gheKpCLnCeMTkog4N+TesL7YjvoU65tSxkMLPCuQGptHRv5TJiYREXJCOVNIURG5hmWEO4gI0zAjQpKJ",
+	"pFyb5wglCUh2AwkRHJq24xbxFPupMq4z3nxYItzNChrmVOoXjkUSyhPCBRF6CpLQbCIk09NZsQXLd8tN",
+	"uJm7bjGb9gK3dDbPHKGZ+b8ZHbx88/af899f/fDtOf167+Js9uvXh+9eQ/5P+Hg9O/zl5/m7X//1/f70",
+	"PP/u0zejjjmmWoM06/g/xRi/nXb/Rbt/9rvHX+99vjvYv/9m9F+dKMQOc6mEDDFCkGCxTJUmczoBAjyB",
+	"JCJUEaaJoiwxjOyKw62+OiFiTv/Ioelgx3aa6s5n9PYn4BM97YwOB8OoM2Pcfx6srTTq3HYnomu+7apr",
+	"Nu8KXCjNunPBuAbZGaU0U2B4sWFEm8kYzCNRFeNMK/Lh9G0DUYIb8gmI8jspZgEWwP4EvziRJSCJloBy",
+	"IgN6Y2V0CKypGe2hq3otcoScWdZZArO50MDj5Y+wDIuymGZZwdHNAkgqpBXvjm+fGAkDVBu2NRZ6SqZU",
+	"mbNOIE2hwmFXz0tl9q6ZPnxAjtJkEA/SYXee6y7cTtmY6e5+/QD89r+6//fz3SAaDF/dBwi+BRmdpQ0q",
+	"ggGFkfcGX5QToDJjhiughnNCmCEmgioPsouoKvcVUVVOvgaHtGsnbTgnw37/UVviCdwGzoX5uuDpQNMT",
+	"MoZMLIhifzYeaIZjPQnpaZjtIBaNOGkhFpkd9QlO7I+w3GF517B8ocj5hx/PGhZ0jcM8wXp+YjMW0GpO",
+	"NZkJpYkSqLES4FoyUCfksE8WyMzpuEZ8KwjNcNjgyTvsR4YK2SyfORqcMW4/lZza0NrEoLQFQb5PjU60",
+	"vpf3PFsiwpUFL1OoUzQKFzNIW0i2WWZFxdmBFKoa0Qu1jVBFffAnIJAPVOpf8tkYAmLdfl/VcSJihAgZ",
+	"NCzPPLKbAjOoEMmg399GJsaQCTPY99xaj0Sa38k/UE0bDPpfnRAFNyBpRqg0BkaaK0isFXgwOGrkquss",
+	"tZQpqN590+++2n/16qj/shM9Ibv9CHMh9Xcsg19wIWFb0xiuDbA3P+2oPEqcqzdP0hV5aJXAz+5vr/v5",
+	"rh8d7d+HlUG74hCJV607NxdTKq9YcvWlSz/SE9CzUY42q0x1ZemEUMcLzW8cFqA0iacQXyOKXjRqU0be",
+	"PYlIuxCb12vWtKuKp8WTLOnTPBM02awWK1DK+QUCKM39CI9G6b0ZQc0FV9Y39UGKcQaoFsfWcjL/0vk8",
+	"YzHyxb25feLr35V1Ce02oR8XZ1yRlnypp6im5pqo3LonEFDu5dLjcR6LeYMaiNwDTVvr8YiFNLZthv6i",
+	"FSYTUka9j+I8n82oRLWbJgmzDOWDFHOQmhkYIUuJ1vgHNUcSuGYpQyO15suYV96/64wzEV9/FELvLh9T",
+	"IWc0oGl8h987O1CRBNBZJyRJIM6ohIQwXQeApIvQ9iXEwG4gCVqfaGpbqpQ3LPbghYRM6Y3BnH/bzeZG",
+	"HwuRAeVmeOe52Xm/KshnvvU+0lLQ9V/uvzwYvBoelDAycu3ooFMRgcf9/svB8fHw8ODlQf/4eFCRhv2g",
+	"NCwP1W+l08mxpBJ7xZQV8H0uxhPj3yHGzXjFqgU9naKSZdBaoeYpYnmdnujEWGu7AzcBTVkWcEW/sT94",
+	"I1zMgTM+iUgspITYPKQIsgIna4xWuHVaHNNM6+BCpaRLXIZTxgIS7pbGuvT8mrWs2RoRGVMFRwcnTpd2",
+	"irXRQKaQ4foKgjAjhYjeaCfb1v+DeeY+6rBkdwAXgKlv6wfnwXbqtC7seDKjS6IAaqS9v5lKo45BD2xd",
+	"FWoLnqmt0jYzEsSRTzGgg0tJJ35DTbT9E7NO6Fb0jV4skSKdq3Waxq8DOrPVIFImld6ZBPH8BQiQw22A",
+	"+KwXrlQPbq3HraAzanUZ4EkvqLhV4Wt3EYTblDLenimYt9ADas6E0lTDOuhaUap3Q+yku0SdDGjagovD",
+	"Hy3Gxu2EhTv+RGY0njIOLxRZGHaYCukOPdPmCZ7UZUPH8IHQsbdfrM7jPehrjvOocJuPjfyjlg8K6W9S",
+	"anOaF7aSBSuWZWHk4OrREaQXwRVT2jP6FlRzYVQT6jRcRSiZS0jZrXWZoVsscPrqs6276o+Oj4ak8hSZ",
+	"SyHS3YVCQSL1M7l6fCrLCAPFEs/6GTY/KKfNG1RljF8rZ173axg7GD6d5hB13lgFrDWKwKpQc40Cj3pF",
+	"bh0z7oftfP+jHW9Vt9vplRU0lHNuUXScrG8tCkAq86hBVCoButow3ZRBlnjHrr0kYJzEGVDpnN1CGTas",
+	"mc6sPrKiZaOmH2QnUOoXO6gR5eGG/f43u+gVuNwWyr3ZaUDW0VlhpeIj9cVUHw6soa3GfUOzPMAVz7Qi",
+	"+FOEQJdAjRa2AVqFS6Yz6hgTsfeRLn4GpegE1gjLwskDoFhzkLRYmoIEHrfXpHH5pUGELG/BFBA9pbww",
+	"XUJHzb4R8O9a5a20thSb8FXrp0QF3+BywsXVEVsYHC2MNLcib58ZTOe6aUUrWMDlReV2tx3yhnAH53mN",
+	"yNEBycQCJFowldgKkrAJ0yvycnw4Hh8nr/qDA9pPj8eD5GgAwwG8PD5KXr5K4jhJB/uHw3S4Hyf7w1eD",
+	"YXrw6rA/fvXyFYWD44ODeMXF1u8e0276+e7oIHzl9KZic7QiouBdxzMxnK38ZXcNb13xCKH0Lb+BzHlW",
+	"wlCxvqVVoLw5P39LwL1snb+CA54GqnMJIzKny0zQ5GI5B1J1It3wpMd4Vwst0JEU+SdRuS0GUL/1P/cU",
+	"mxjOb7ZvgIjQQyWNJQRmc73skXd5MoHEm8sVaOMdX0S4MJ/t7YUFUY0K7zpudsPjl+/S5Ids8a/zs6Mz",
+	"dpD/xN4dI5EVGzHqyoatoKfAr78z+u2ug0vtjDr2l86o8/PbT6/P/vnNN537z/er6NjCQd2dekv6fc9R",
+	"UsplGREUCxngeXQ+x8iCoBuI13iMf5QwY4svrcdgYSS0iK/rh3zYHx51B4PucP+ifzzq90f9/r+qdJ5Q",
+	"DV3NZkFijzOqVGg9Rvxfw9Ix35FTI4wS4ZZYX4T9OTRDoz/kDF1q+CO62FIqPY3VDXfz1ewJXSIq5Olb",
+	"YUAY+cG4liLJ4zYOGc8CA/NDhRFsdCr45+4jQ927axnXjAdo60fG6/EgdczFudIiWfYkZEAVBG26eT7O",
+	"WByMlzj/8ONZ5WrY8JI3bz96PrwTw3XKeQudG4lSbvWKU6mXnZ3vsVa4uV+VA6s/KhYlVZBUEFv16pTU",
+	"FpUHPygfqj6k9pwnYxysWRNPpeAiE5Pl34L1PKcn5VEngWJEcfgkZEDTH6iatnG2Pz+tosvDB6o4ci1W",
+	"uoX8vpe0vcaGvhkyYTeGdgRRYgZjA7o1uoPbOZMhxe0T1ywz6hlf0dXEHHhvNyJqcUXdhthauuHiHVh6",
+	"9YLNSAaxGz0E8ey8WXhdaicPofUH531vdc2GwTPOD1r6/B7uAH0+h2YIMBVnXwNEMj19gPPIM0amCM3Y",
+	"TcAprDTVeXP2wWVHXF926sxGXG81Hd2oob2c8TjLlUsbaO+uNDAy22Hc+S4DaK7OsLKrPGGazKmeOp+f",
+	"D6cj+fzRTsr2LHYFahW+V+4hDMMbZvMDWturgluOZLTiGStiCXZkfWcYNbkQUk+N7YS38zTVIBdUrnrZ",
+	"Cwl78MwSthqdtftb81zOhdrK/kpQf3AvIBO8hgB1XQgyBoIBT1SRMVAJMiKCr1ocjN/8e/+PYffl4vT0",
+	"9HTHWwGcslx2VCBpM4F8KLe5zh6MUW5MYsoJK96wlOH8MTyfmSXUQGz1yM/VHVnFcg2L5TIqKSltoyfq",
+	"i2OKpCJwM/GliWAFR36gIDK0jZtpc045ccHTPifDedoJm9FJgOfRSibNRmm+Es3SQg+J6XZAlZBtsM5f",
+	"m6+r4cIrvms2YZpmQXPfqrg/tZLLu0Y0FF48d6Hw/2tgA26vwaFR2mAnGB/llVpuEUUWVBGqriHxB3An",
+	"aNTDDNZh4re5O07x0jWwB7QGFNGGZ8SG6Upe8cjsvGBrVARW2iYoZIoJIjtqyu2k3ZzKVpdIxe35Rgan",
+	"YXaOD5qNS8rdXeWmdy7cY4+y/FxYuHdQFNTg112Ass4AilAURwzlSW9iwI+KRUHCCSia4XCeB8WioJD4",
+	"H4lFaY7hKalibQGG43gPi8UQhlgy3nXUY9VCQolzzqGrfQna5eBAsltIhnPctcLaNSy9NzYTk8bouBik",
+	"bidNduYAz2TdC9mCTTq3dsvn3+wqojA1AV+ppE+UIsoKEGYshLV8ix09qy4NuR2KJNyIa0jOWjrdJJtM",
+	"dfAygWqkcUMsLGUx1UBolomF2vlkfzRjh462ml+zBq/0A1zR6PTYQZCe++fCjgizJktplSELAIW4xE9i",
+	"8sDbU2OCrKk5lcTlwNV7G/KMKRecxTQj787f/1IFZvvIjXbHlE1YwDx8j997/a5MdlAjQsmYSiBToXRR",
+	"IKGyyBuWgLEi3Vc9i54drMYCXsWqQhh8v2I7tTNUqkd7J77rLYNN0KwuCW2GVvrzhgyvVmcKiXN7fFSF",
+	"kbg3nkmutCTEa1g26PrmlzUtv4bIh2n7RlyHlJhgoItZiPklwuih0h9XjaQoD8Hr5RgkeS3ZDMivlim1",
+	"OwAunKWmauJNSRVnDhnbTsnrprtn66+oQZKpMg3D8zhFlyvesiLYeo0Iq/M+SoutriqgzT6Dpln3zYVo",
+	"0WsHSZnw6Bj/TvRW41zbokbrawmh2BhkH8sr3ZZQlugcTXJJxxnsCt+fBBoL+Db6Y21tmYIwhtsiSzH5",
+	"M3y2MI+0nhazbbTnysfZ3z88PDjYHz5bNo7LgXW5OEWoHAK9CdXLB0ak4uUDX9Np1xySz6Wsr9N1eItl",
+	"yl6LTWIm78HhS+Ly+SIbv6W0oWoyA0NTKGRFLolY8FCQeBLKBbUD8ErwKrLiEzKWlMdTImwZqh55j1EB",
+	"oyJRrgu3TGkVkVjwNGOxjkiCkOjOmJpRHU8xBnXMkgR4RFilUEX5AJpdnGYRyTBzuOshGJEZzQxR4r+g",
+	"pyLpcqG7qOWb78wHFBERntJuuQr8KHLdFWl3wXgiFpHNh8YBDGGolJldR774RpfxbpoZXToiMs+g6xKk",
+	"IwPfDLp4f2k+CEkn0E3zLIuIFqKbUTkB+6/KzDxa5txYI0lEck5zPQWuWfnFDWWZnTnnKp/PhdSQdGeQ",
+	"MIpmaURsqmg3zgTO7z4ybuguA70ae1ourzlSqsl+UmQhBZ9gCN/CfKMFSQSGbc8zyjimbaig/EiK8N6A",
+	"9FihgpGtZ4KRs0ihQONpi1u9IpA4FABlSLCVm7IheNveVJs9G0AYLUutqTpzCQnisoeRCbj83/qfmzLV",
+	"ApCpoGtkj1oupRHX+PzOMPFK59o9Z7i8RUGoI1+SyZ6hmq796FSKsBxdP4ujonyC9QkzZeguFta62jyH",
+	"z2Nt4XjIs92YnnnQLsiefRWO5DEcpHB9hoz94K29sah/uLj4QOwD9YSW/vG2bWPKRENhIX9x48QCqR7b",
+	"cvmnmFGDRXQMCQazrCSNgzXWfqEzULVaRYTV4rteKK8clhMepv14SPvpEfSTg/HL9Bj66YAOx/vxQXII",
+	"R+nueV6n5NPHM5dBsr7fFXel1nM12tvzlnnXo23C9DQf95jYc98kPi9e7W3koSsy3SWBWYQU+I6sbC1h",
+	"GBT7+ThjagrJI8z6oCEz9wMTOhY5+sUgS//KBv7z+nn+elZtiBw+YmYOWIy0C6laS++PKSeJQFN2IeQ1",
+	"4UYTQQ47XuLfADFMIb5WwWIlclnhzoW/YXe/qt/YazNFSEwZBCybCxcALgEXaBiWuA6VKFgLrTVDRn5b",
+	"GwFu19U+LLYEygrsudAW7kYjF3kA2k0ZRasArty4U03H9hJu3Xi/bgYe06vUEC7wMC+NkDXTn5IUFlaK",
+	"rFxq2+ps4no1h5YkAhReJdlrpF1zmMR1A6oeYutfOOYItt6O8lIq6LEu3bwNGcw2Q4wLDZFLUNFwG84X",
+	"g7Jq4q6xxztEwvnlYyJwUUPUr/oJouIekkv+iCi6shCkDysOxtVFVdSEicNYTe394bbmkq/AtEYQKcug",
+	"wSuLP7Xgf750VRDobXTXllkMIZFU5hzYDTZDFFfcniti8WhMFmiCbJj5YbZszhPwBYD8yw2FuR6dMLur",
+	"S+zV4HjYfzZ/mGN89SI1zUh5THyegylybB6u2PHoEilYbVBPQUFZc5A9hDnN6O2ZfWN4eLRybKJOztkf",
+	"ObgHtMwhVLgjDEa85W24EQhcH6PYdO5EdIdUwy3t40vkVzegNJuUsTCOhBgHmx4hxQ3gg2pulvJ5JdC0",
+	"8vYaZZ9XrozD8fSYRofR9N7Rv1aqrbru4tLecFe7ZZs3bKsiucv5+hqrz62vMB+7IOXWrlonWK2Qpjyx",
+	"6p4NWTbKi5jNDAq0CCV4N0QNrlghQOOpywNE9lSJ0MsyJ0pnkfUWL+0lR41it1ojm4h1c1ZgaKXrV+1F",
+	"NlGZL6iq9tOTrbR9/uCqUPc/hM7ehQ/HbieobZkWgpHVtoLl0cuD468CwbX44L8bor7fY1HtEzI8PCJj",
+	"plWPVDMvlBbS4MBWS1VkStW0Ln20uN4YDV5Eev87FFRwDrEwxxPtTC4WtbGPawU+wy4fs6l/N3hEbA7I",
+	"txjIXl+0/W6r+l2DXG2y2q4akfowsXRqC/MYwjdYfXk43A8gVSnzIaQbV/Tyd79erDgSlu+m4+9j9p69",
+	"++7Tn2eDX9i74x7s93vxMOP10qQH/eOjrSXTcaUN8DfrML94rRyfrfLbXPIRA52OsAuEGgma6+kIH0Mv",
+	"/+j3he7aPIQKjCspaGag7g2VRltQZsR3v1441H5exWVlpVEFekHclRGkrdDmYwULj0Bp6UFClhBSp12t",
+	"9p3ibItE4d1tmQemu7mi764wqJs1DKq8NX1/pAsyoxokoxk6LCnRZhgyFxmLA6mMmdh6cVGN4tp+b2+9",
+	"N/UwB172m2Dcpt6uSbyNgAz6Lbdd6putRTtc7dvaqq0p0iVe4FWVFBPp6no9RsNtTK56w1RMsXrmtpSq",
+	"/f4DUqrSxiLHtszUjMprmxfbe7RndNdQhxP8pL4eYDotqk3UtrSQ9QvIwx3CIFqFxZt5z5stNVSaShfl",
+	"ONdFn41njmuwS9tUJRJ/tzxyRq9XAy2GO9xtNRQLsoXHCwe7i2Sx80WEqhhQf6yd6C3axWrI6waIM8T/",
+	"s1dxjTr2enArgK1GBbeaCI71PMZAfMjTWk7fQSvjvJr64CJWCnr0+K8gyh2oYuWbc/8sp3tUpJgNBvhS",
+	"MWJutidKpHCMfpvc8JM2Q/ARLhF71TwGB8hQEbF2MqOZd596zm30gKWLySGZjVY4IdwwsSIllaLDt0d8",
+	"H4pBf3hQNpirKLm+cUsvSeo6rXkjVGWlbVJSMx84ITMhXQ22/peu6Vw9k+uUgYn+cS6ZXp6bLbnyXlZf",
+	"DmDGWpYiJXs3gz38YFtsVRNaiwZveG+yYlVNtZ7byuiMp4F69R8xTEGRxVQQzMhZYO24OYMYz7FLpyT+",
+	"mjpCR8g1wNz6nyzqL/kltwodjZHZ+cdthxznIXAGEVbL8qkfOHHCsJycsXovuTd7f8+TieHpOnJFWbAq",
+	"kRY25Ri/6aJNnAkbF2S1fOX6BV5y508+cQFD1VoGeO1MFF1EWOCVTbjyd9HkFzEWyRJjz7WwWvElp9wN",
+	"X3QqOf1wNiKUJEIp2xfIFs71EWcKtRD0cUFCRJpmjAPC6bXgBhpGzRxd8i6xJG2fLwrdLSTTGjAYflvN",
+	"OzOGFX/W5gEJ6CIw0xblA/9ROHoiX3bqK6IlvYEME83RX0NEesnJap2zHjnlZSU2+47yUfrvzt//Utpa",
+	"vlYh1wKXZaSR7aom0lSB2yTjfuALNgP7nTGy9/f3j82Pny5e49s4to8WxDnMk8aesyQ8hoRYJ2PZJsSS",
+	"pxL4Xc6vuVhwsyesLzkHqiEh2HmBlF0P8ZXi10p4IvVBJC8UsQcY12UJHaQU0pD3VVMHgyvX0+Tg8OVX",
+	"RRNLG81zFYsErnA0794ti36ZHSqAgp4P+gc2/BtbTpmzYp7AcLLeJe9EnYzFwK0sKPoESMM+5jSeQnfY",
+	"65ftHSrfldE6nbf+uLqQE39SOlHnBqR1nnYGvb59S8yB0znrjDr7vQEObmQCcrK9KdYZ+dP8P4FgVLHf",
+	"V4TnEoULOrJRY0rECdnDG/I/iYYsc5qksF2BjPQr2vP4kiYrXSaG/f6GDhPtOku4GQKNJbCKRc/GLaY0",
+	"zxoFV7G2SpuKUgZ0Rr99jjrKl78KRkz4wiuGp9MJulg8dtDB4sDVCPG31PBzF1qO1/dR0TnFKKGGKtED",
+	"aP0AWeZo0bC/CfgiznXQf3QxDM8G+TLkJAz8mHKE/mF//0vOyYU+KW+3FVF0aaULU94ejYrsJUWXRq4u",
+	"vwyZBAJrGinmZrBXyKm9O3vBd7+H3SdUIx0ZE39/2MWWTVjvBoVMUWzgFfmZfUvsGBhnHVMN3LBUy6Tq",
+	"BPQ9aF9H4ls7bb0P7W9hMJWPFGUoOvfR9mdrPW3vP7ciXBFr0F2lJdBZnZjKKw3GbSWMQHfddSBauPVc",
+	"opBru7vSS7SBTNwLe/VmzWUT1O5KT+WdxijfqLQ43vQmPuM6FO+44EozYweVhxyH4gBgVx5DNxUirPTF",
+	"qRB+QecbSb+C+jAPRZFfIXFz4L1yRyeUcWWTfCvda9SUjCEVeAmKhwYPyiV3faDIWYqabGpLgCJTEZzb",
+	"kiE4fK5HpNQ7UQFCLdhYYZyLnMeQXPLxknjkWwsLg+WnIgObBlFpsWaL9bMZ9MhVBXdXeO2Olvcltx0s",
+	"PYhOyFWdMK+iTY2/IzOS6z1thrK9ZZ01W7THNFLGyR+E6Bb+4BbwJRnE9hdss7kdHvT9Rf+nmU4dryvM",
+	"x3aR75Zt5Dcd5VrL+RrreRDn+kIMZ9g/+pLgdgeumv36F4G3f73oyrjD257a/ybSwShyu4uDoh2Q4/x1",
+	"RvQTU/o1PtGW/7iW2zvwCNvqtSWHaKfbFr2UQk3y0NX6CC21JpYRnIE61hUkzLCq/ioK9u5sj/v7Rlx8",
+	"D4iK9piwvfOfHcBNzMA2tX08eI04d+7FHUG559xTjYrNKfmWTs40+ZPNiytXLOgei8QaM+iEXvdjhSS2",
+	"gcEbN+GXwdGfbP4k7NqB6T86+SMPv/eG2orc20h1avTmvTv8u+3cu5SnlkRlR37mk49La7L1jCgqIuIp",
+	"40/BB0KliiuAdhX6KnCu5g80Q7h4aiuwNNzqPcy7rYNp61k7Ja+H5x/qGQufLr7rvnp6H8lFGWnqpour",
+	"O/TAysSkhFRZ23AuVIMLpPCES6Dx1Ik6vKuwTvMMK4dhRi45t7fd1k9DZz5SEg3GSy5B55Irl4nGJozT",
+	"zPfq6hGXBunNJy7sFYYnKFv/h7rA0JmQcMlLh/ExuaqkCl5Z7/N6Em95i4eWrb0+P7GGYNE0xT0yPDwi",
+	"P4aNtVO8jHnrOi45n/m3wiZOPckZqwTxNhy03YJ06x2N75/VgekzHdYPgW8xYN0DJ2EC6KDRMviyC1rW",
+	"cmefglfZsQmtBVNvYFb2896dS8HZKBQ8xbUTCm9dcs+zCgW7tE20+lQKoSV8PODOAeWSaJogXF4cb+B0",
+	"vwAkrkEwm0w1uXL5BFd4G1gvplyGBtjLZ3dpbc6iqwN9yT1rdEWieq5gEvmHq3pMrqrxd1dfESHJNSx7",
+	"RTpA4aCqRQxyOqsNcg3Lq69CLOq1BKqhUvS8LdWclSVBsELV5+dhdOvlrgM09Ku/zw4Wtd7G4wbPsNgm",
+	"Si8XeEIsFzaUwRRRU7HgNqTdBuo9/jD8TK+NUlRUp2dVZBeHgWu5rJwFHw7UaPvblIS21PI+dY2B/15e",
+	"gqLK7bN7CZraVG+yF/CdvTvzZ4tgOLOdcluecBz3+QHceFawlPnTCAVbbdvLhLIs9+7g/bKeAwOXh3oO",
+	"Hoa3/3gO/rqeA058q+smWr2Gpdq7u4blFkZgO5S1o6cfzajPywZQgwjTk1F6nogJYBFrrJdVa2RegWvC",
+	"JMRaVCWiy/NoAuhPmCvxbICppZCEARTolvocroNNRYWb3AeZmOyttDdv9LZUHmtLoN9JMdtFYbgQz+z4",
+	"quyhAVmb+rk/NdY+SHHjrpuNINrQlH4T/mr1Lhr1i0oJiJbCCutJ7IA8DOR/Xl2k2EQD8jDIx8e1Fpik",
+	"RdWPZ0VhrU2Xry3ShDgXkNjzAAji7b2LWnwkSDc1MV4N9g6C1azj9MPZGmOROeeG4RQdZp+erbGyxtWm",
+	"2LC1zL1G6+h97cm/9Q3pWo3kZ7eBamCuJD9uFtC1t/buqh+3KEPv6x24Wlq0tXm+HCqaTlG9cu7TKEz1",
+	"6uXeesIS6BtRYouX1LxpdeCfKZWDKwb0F3U81Wu4bHI6rZZq+XL+JgfBppAb/DXyxZNsUL+NxnsKAkEc",
+	"ElpEyEuPTk8YngpWyWLvzv5jjOq7lGWw8ZBWChy1pZSPbpqd4teKaTAnbIfj/N97//0kBrOBwH+s5Udy",
+	"qtVKVpvIsKg5Evb0F+UtsOZIUZTBqs7vfr3wFzfID9+eY4mSZb13j1hwwyUv+T9satpKWU0phDa/fzUi",
+	"V0ypK/INuVL52Px1fdNfKMKSiFzRPHHfXvJMTPzXjOqriFzB7fyquI5M2Q2QGeO5BkUyqkFG5Op3za4M",
+	"WAZHRAsyGL665PGUShprzDfBiwrMuyWvMegcvY62PrTZ1FHfZUKokJsKGcCFK0PyHCy4Vq7EYK861G13",
+	"sVh0zZnr5jJDL5vNv37Q2MGTidU5InuTYyaqFLTBmF2FGVlf9hrVwjuoitm7BFtsl6lHOk4aVOa3t/HU",
+	"RnL6Y1AeEFc1w9elCV8waF+bI+hD3VaFg5xpgtW5VNEq1zZMgywdEbMrKgErM13ylPEJyLlk/jYQjWBb",
+	"JJrGU0jIUuTeAiYLTEbH6HTztQS8myNMNzhobY2R50Q0TtDoZHXJi4YIixrCz5FXQ/WKWl7M1mR7VlLP",
+	"G82kT+6Zv7WBVCkK8OymkQIM9lDF0SZjmNDqOSuS7++jBqX7W5gw7lL5/6JKd71KQJPSHSwF8OW0bl8N",
+	"IXw0HaaeAvGIsLJTcRDZ9UO3d2f/cYZvAhnYTpMr8UljIfUDKeGTmyB0tg42FOA5KTg2BmsRJOP5k0R9",
+	"uDkwb1Op+v129Vg0mRjPAIn+34/afBClG3L9cmQHottLGWe2ynBzwKBXHHzqTaURt/Iy3KnXRUMPX7el",
+	"R9wyL3kCcYZPYnMSp7W6xDGXIsYUORgOydVKUxMX/lfpbBJdcmMeW2s+zRXNfEkEVqawbQ5fJJXoxUu+",
+	"Gr0WVKC/Q2A9DfV96RDDAPb+OrGGbxzDDKctG3raFGmonjzUcMN60MZ0sHTOfd/34gnOtKWwUoSUTryG",
+	"6MNdzjgWJti7M39QyszzUDREfM3FIoNk4kzMSo6k0dF9ISxDNLY4xwlRq8cLk/RdcPAUSxcSSFOIdY+8",
+	"DRcSwyolPrbuyheAuioKd9g3UiovOa2Gome2jppLWUdTYUGxfAnJmNZuoRoLqpVBxZf8ar1HzlXkSsZg",
+	"ujvj5IrDrb7ydWRc3QHfNifAFj7k+gN9gGO05Ajb1WMzgS1NtlNMVtXDdMZbsJwnzyOsN0umUrteavWU",
+	"3y/LbqotDhuWvdbJ8PFn2wgjJFTXpi9whOuWXVlW6bfPBoMK5I0nrbVKz0WpXSq1l8ZegYsFT9kkdw3H",
+	"c5m5skqjvb3B8GWv3+v3BqNXBwd9JBS3rjVNQFwDt6VmKgG4vbIwi3UcGOoMgNMYoTFJaQwrLS7dy8Yi",
+	"Db9qpXml0Y6fzkYFr79Uu9JzxZ6W1YWWFyDrL2OmpLszdv3u3Vs+hGf9HSctGHZ3I2yGZmTxnkfv+nsf",
+	"QUsGNw3vlYmegVXWXPjVVXrnaRiWnkpWexe5l/096v3n+/8XAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
