@@ -172,7 +172,7 @@ type UploadRequest struct {
 	Case     evidence.Digest
 	Parent   *evidence.Digest // the exhibit imaged
 	Size     int64            // bytes, > 0
-	FileName string           // a remark for the person's own listing, ≤ 1024 bytes of UTF-8; never used as a path
+	FileName string           // a remark for the person's own listing; "" or what evidence.CheckFileName takes; never used as a path
 	Once     IdempotencyKey
 }
 

@@ -26,7 +26,24 @@ func read(s Submission) (docket.Submission, *custody.Statement, error) {
 	if err != nil {
 		return docket.Submission{}, nil, err
 	}
+	for _, b := range s.Details {
+		// A detail that isn't one is the ledger's to refuse.
+		if d, err := custody.ParseDetail(b); err == nil && d.Field == custody.FieldFileName {
+			if err := fileName("detail.file-name", "details.fileName", d.Value); err != nil {
+				return docket.Submission{}, nil, err
+			}
+		}
+	}
 	return docket.Submission{Envelope: env, Details: s.Details, Documents: s.Documents}, st, nil
+}
+
+// fileName keeps out of the record what could lead somebody astray who saves
+// the artifact under its name; careful clients never send it.
+func fileName(rule, field, name string) error {
+	if err := evidence.CheckFileName(name); err != nil {
+		return &Refused{Rule: rule, Field: field, Message: err.Error()}
+	}
+	return nil
 }
 
 // AppendEvent implements Events.

@@ -35,6 +35,11 @@ func (r *Registrar) BeginUpload(ctx context.Context, c Caller, req UploadRequest
 	if req.Size < 0 || (r.o.MaxArtifact > 0 && uint64(req.Size) > r.o.MaxArtifact) {
 		return Upload{}, &TooLarge{Limit: int64(r.o.MaxArtifact), Message: "the artifact is larger than this service takes"}
 	}
+	if req.FileName != "" {
+		if err := fileName("upload.file-name", "fileName", req.FileName); err != nil {
+			return Upload{}, err
+		}
+	}
 	s, err := r.sightOf(ctx, c, req.Case)
 	if err != nil {
 		return Upload{}, err
