@@ -24,7 +24,7 @@ var (
 
 // UnsafeStoreError names the promise a store does not keep.
 type UnsafeStoreError struct {
-	Check string // bucket-versioning, bucket-lock, wrong-checksum, truncated-part, read-back, lock-kept, delete-locked, shorten-locked
+	Check string // bucket-versioning, bucket-lock, wrong-checksum, truncated-part, aborted-part, read-back, lock-kept, delete-locked, shorten-locked, legal-hold
 	Why   string
 }
 

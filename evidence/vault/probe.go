@@ -1,15 +1,10 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
-
-	"github.com/minio/minio-go/v7"
 )
 
 const (
@@ -19,138 +14,149 @@ const (
 	probeCleanup   = 32 // old probes removed per start
 )
 
+// Finding is what one check of a store came to.
+type Finding struct {
+	Check   string `json:"check"`             // as in UnsafeStoreError
+	Asks    string `json:"asks"`              // what a safe store does
+	Refused string `json:"refused,omitempty"` // why the store is refused; empty: it keeps this promise
+	Skipped string `json:"skipped,omitempty"` // why it could not be tried, after another refusal
+}
+
+// OK reports whether the store was asked and keeps the promise.
+func (f Finding) OK() bool { return f.Refused == "" && f.Skipped == "" }
+
 // Probe stores one object of a few bytes and tries on it what must not work.
-// A store that lets it is refused with *UnsafeStoreError; an error of another
-// kind means that the store could not be asked. It takes about fifteen small
-// requests, so it is run at every start.
+// A store that lets it is refused with *UnsafeStoreError, at the first promise
+// it doesn't keep; an error of another kind means that the store could not be
+// asked. It takes about two dozen small requests, so it is run at every start.
+// It never makes a bucket.
 //
 // Checked: the bucket keeps versions and locks; a part with a wrong checksum
-// and a part cut short are not taken; the object reads back as it was sent,
-// under the lock that was asked for; that version can neither be deleted nor
-// its retention shortened.
+// and parts cut short are not taken; an aborted upload publishes nothing; the
+// object reads back as it was sent, under the lock that was asked for; that
+// version can neither be deleted nor its retention shortened.
 func (s *Store) Probe(ctx context.Context) error {
-	if err := s.checkBucket(ctx); err != nil {
-		return err
-	}
-	s.removeOldProbes(ctx)
-	key, err := s.newKey(probePrefix)
-	if err != nil {
-		return err
-	}
-	until := s.now().Add(probeRetention).UTC().Truncate(time.Second)
-	data := []byte(key)
-	u, err := s.begin(ctx, key, uint64(len(data)), until)
-	if err != nil {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	defer s.Abort(context.WithoutCancel(ctx), u) // leaves a completed object alone
-	if err := s.probeParts(ctx, u, data); err != nil {
-		return err
-	}
-	part, err := s.putPart(ctx, s.core, u, 1, data, ChecksumOf(data))
-	if err != nil {
-		return fmt.Errorf("couldn't probe the store: %w", classed(err))
-	}
-	o, err := s.complete(ctx, u, []Part{part}, ChecksumOf(data))
-	if errors.Is(err, ErrChecksum) {
-		return &UnsafeStoreError{"read-back", err.Error()}
-	}
-	if err != nil {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	return s.probeObject(ctx, o, data, until)
+	p := &probe{Store: s, quick: true}
+	return p.run(ctx)
 }
 
-// probeParts sends two parts a safe store doesn't take.
-func (s *Store) probeParts(ctx context.Context, u Upload, data []byte) error {
-	_, err := s.putPart(ctx, s.once, u, 1, data, ^ChecksumOf(data))
-	if err == nil {
-		return &UnsafeStoreError{"wrong-checksum", "a part whose checksum was wrong was accepted"}
-	}
-	if !refused(err) {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	// Half the announced bytes, then the connection ends. The client's own
-	// error says nothing; what the server lists does.
-	_, err = s.once.PutObjectPart(ctx, s.bucket, u.Key, u.ID, 1,
-		io.LimitReader(bytes.NewReader(data), int64(len(data)/2)), int64(len(data)),
-		minio.PutObjectPartOptions{
-			DisableContentSha256: true,
-			CustomHeader:         http.Header{checksumHeader: {ChecksumOf(data).String()}},
-		})
-	if err == nil {
-		return &UnsafeStoreError{"truncated-part", "a part cut short was acknowledged"}
-	}
-	parts, err := s.ListParts(ctx, u)
-	if err != nil {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	if len(parts) != 0 {
-		return &UnsafeStoreError{"truncated-part", "a refused or truncated part is listed"}
-	}
-	return nil
+// Examine makes all the checks of Probe and goes on after a refusal, and then
+// one that takes some seconds: whether a legal hold protects a version whose
+// retention has expired. An error means that the store could not be asked; the
+// findings until then are returned with it.
+func (s *Store) Examine(ctx context.Context) ([]Finding, error) {
+	p := &probe{Store: s}
+	err := p.run(ctx)
+	return p.findings, err
 }
 
-// probeObject checks the object and then tries to get rid of it.
-func (s *Store) probeObject(ctx context.Context, o Object, data []byte, until time.Time) error {
-	if o.Version == "" || o.Version == "null" {
-		return &UnsafeStoreError{"bucket-versioning", "a new object has no version id"}
-	}
-	if o.Mode != s.mode || !o.RetainUntil.Equal(until) {
-		return &UnsafeStoreError{"lock-kept", fmt.Sprintf("asked for %s until %s, got %q until %s", s.mode, until, o.Mode, o.RetainUntil)}
-	}
-	body, err := s.ReadRange(ctx, o.Key, o.Version, 0, o.Size)
-	if err != nil {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	got, err := io.ReadAll(body)
-	body.Close()
-	if err != nil {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	if !bytes.Equal(got, data) {
-		return &UnsafeStoreError{"read-back", "the object reads back different"}
-	}
+// probe is one run of the checks.
+type probe struct {
+	*Store
+	quick    bool // stop at the first refusal, leave out what takes seconds
+	findings []Finding
 
-	err = s.once.RemoveObject(ctx, s.bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.Version})
-	if err != nil && !refused(err) {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	if _, gone := s.Stat(ctx, o.Key, o.Version); err == nil || errors.Is(gone, ErrNotFound) {
-		return &UnsafeStoreError{"delete-locked", "a locked version could be deleted"}
-	}
-
-	mode, earlier := minio.RetentionMode(s.mode), until.Add(-probeRetention/2)
-	err = s.once.PutObjectRetention(ctx, s.bucket, o.Key, minio.PutObjectRetentionOptions{
-		Mode: &mode, RetainUntilDate: &earlier, VersionID: o.Version,
-	})
-	if err != nil && !refused(err) {
-		return fmt.Errorf("couldn't probe the store: %w", err)
-	}
-	now, statErr := s.Stat(ctx, o.Key, o.Version)
-	if statErr != nil {
-		return fmt.Errorf("couldn't probe the store: %w", statErr)
-	}
-	if err == nil || now.RetainUntil.Before(until) {
-		return &UnsafeStoreError{"shorten-locked", "the retention of a locked version could be shortened"}
-	}
-	return nil
+	data    []byte
+	until   time.Time
+	upload  Upload // to be completed
+	aborted Upload // to be aborted
+	object  Object // what upload became
+	made    bool   // the object exists
 }
 
-// removeOldProbes deletes what earlier starts left. Those still locked stay,
-// and any failure only leaves a few bytes for the next start.
-func (s *Store) removeOldProbes(ctx context.Context) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	n := 0
-	for old := range s.core.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{
-		Prefix: probePrefix, Recursive: true, WithVersions: true,
-	}) {
-		if n++; old.Err != nil || n > probeCleanup {
-			return
+// checks in the order in which they are made; later ones use what earlier ones
+// left in the store.
+var checks = []struct {
+	name, asks string
+	object     bool // needs the object
+	slow       bool
+	try        func(*probe, context.Context) error
+}{
+	{"bucket-versioning", "the bucket keeps versions", false, false, (*probe).versioning},
+	{"bucket-lock", "the bucket has Object Lock", false, false, (*probe).bucketLock},
+	{"wrong-checksum", "a part with a wrong checksum is not taken", false, false, (*probe).wrongChecksum},
+	{"truncated-part", "a part cut short is not taken", false, false, (*probe).truncatedPart},
+	{"read-back", "an object reads back as it was sent", false, false, (*probe).readBack},
+	{"lock-kept", "an object stands under the lock that was asked for", true, false, (*probe).lockKept},
+	{"delete-locked", "a locked version is not deleted", true, false, (*probe).deleteLocked},
+	{"shorten-locked", "the retention of a locked version is not shortened", true, false, (*probe).shortenLocked},
+	{"aborted-part", "an aborted upload publishes nothing", false, false, (*probe).abortedPart},
+	{"legal-hold", "a legal hold protects after retention has expired", false, true, (*probe).legalHold},
+}
+
+func (p *probe) run(ctx context.Context) error {
+	defer p.clean(context.WithoutCancel(ctx))
+	for i, c := range checks {
+		if c.slow && p.quick {
+			continue
 		}
-		if s.now().Sub(old.LastModified) > probeRetention {
-			_ = s.once.RemoveObject(ctx, s.bucket, old.Key, minio.RemoveObjectOptions{VersionID: old.VersionID})
+		f := Finding{Check: c.name, Asks: c.asks}
+		if c.object && !p.made {
+			f.Skipped = "there is no object to try it on"
+			p.findings = append(p.findings, f)
+			continue
+		}
+		var unsafe *UnsafeStoreError
+		switch err := c.try(p, ctx); {
+		case errors.As(err, &unsafe) && p.quick:
+			return unsafe
+		case errors.As(err, &unsafe):
+			f.Refused = unsafe.Why
+		case err != nil:
+			return fmt.Errorf("couldn't probe whether %s: %w", c.asks, classed(err))
+		}
+		p.findings = append(p.findings, f)
+		// Nothing is put into a bucket that has not been found to lock.
+		if i == 1 {
+			if err := p.begin(ctx); err != nil {
+				if refused(err) && !p.quick && !p.sound() {
+					p.skip(i+1, "the store takes no object under a lock")
+					return nil
+				}
+				return fmt.Errorf("couldn't probe the store: %w", classed(err))
+			}
+		}
+	}
+	return nil
+}
+
+func (p *probe) sound() bool {
+	for _, f := range p.findings {
+		if !f.OK() {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *probe) skip(from int, why string) {
+	for _, c := range checks[from:] {
+		p.findings = append(p.findings, Finding{Check: c.name, Asks: c.asks, Skipped: why})
+	}
+}
+
+// begin opens two uploads: one to complete and one to abort.
+func (p *probe) begin(ctx context.Context) error {
+	p.removeOldProbes(ctx)
+	p.until = p.now().Add(probeRetention).UTC().Truncate(time.Second)
+	for _, u := range []*Upload{&p.upload, &p.aborted} {
+		key, err := p.newKey(probePrefix)
+		if err != nil {
+			return err
+		}
+		p.data = []byte(key)
+		if *u, err = p.Store.begin(ctx, key, uint64(len(key)), p.until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean gives up what is still pending; a completed object is left alone.
+func (p *probe) clean(ctx context.Context) {
+	for _, u := range []Upload{p.upload, p.aborted} {
+		if u.ID != "" {
+			_ = p.Abort(ctx, u)
 		}
 	}
 }

@@ -48,10 +48,20 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 			return fmt.Errorf("couldn't create bucket %q: %w", s.bucket, err)
 		}
 	}
-	return s.checkBucket(ctx)
+	return s.CheckBucket(ctx)
 }
 
-func (s *Store) checkBucket(ctx context.Context) error {
+// CheckBucket refuses with *UnsafeStoreError a bucket without versioning or
+// Object Lock. Without any bucket it is ErrNotFound: one that vanished took
+// evidence with it, and is never made anew here.
+func (s *Store) CheckBucket(ctx context.Context) error {
+	if err := s.checkVersioning(ctx); err != nil {
+		return err
+	}
+	return s.checkLock(ctx)
+}
+
+func (s *Store) checkVersioning(ctx context.Context) error {
 	versioning, err := s.core.GetBucketVersioning(ctx, s.bucket)
 	if err != nil {
 		return fmt.Errorf("couldn't read the versioning of bucket %q: %w", s.bucket, classed(err))
@@ -59,9 +69,16 @@ func (s *Store) checkBucket(ctx context.Context) error {
 	if !versioning.Enabled() {
 		return &UnsafeStoreError{"bucket-versioning", fmt.Sprintf("bucket %q doesn't keep versions", s.bucket)}
 	}
+	return nil
+}
+
+func (s *Store) checkLock(ctx context.Context) error {
 	lock, _, _, _, err := s.core.GetObjectLockConfig(ctx, s.bucket)
-	if err != nil && !refused(err) {
-		return fmt.Errorf("couldn't read the Object Lock of bucket %q: %w", s.bucket, err)
+	// A bucket that is gone, and credentials that may not ask, say nothing
+	// about its lock.
+	answer := minio.ToErrorResponse(err)
+	if err != nil && (!refused(err) || answer.Code == "NoSuchBucket" || answer.StatusCode == http.StatusForbidden) {
+		return fmt.Errorf("couldn't read the Object Lock of bucket %q: %w", s.bucket, classed(err))
 	}
 	if err != nil || lock != "Enabled" {
 		return &UnsafeStoreError{"bucket-lock", fmt.Sprintf("bucket %q was created without Object Lock", s.bucket)}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/evidence-custody/custodyd/evidence/vault"
@@ -45,6 +46,8 @@ func TestProbeRefusesUnsafeServers(t *testing.T) {
 	if err := honest.Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	var aborted atomic.Bool
+	var lists atomic.Int32
 	query := func(r *http.Request, name string) bool { return r.URL.Query().Has(name) }
 	for check, lie := range map[string]func(r *http.Request) *http.Response{
 		"bucket-versioning": func(r *http.Request) *http.Response {
@@ -66,8 +69,18 @@ func TestProbeRefusesUnsafeServers(t *testing.T) {
 			return nil
 		},
 		"truncated-part": func(r *http.Request) *http.Response {
-			if r.Method == http.MethodGet && query(r, "uploadId") {
+			// The first list is asked for after the wrong checksum.
+			if r.Method == http.MethodGet && query(r, "uploadId") && lists.Add(1) > 1 {
 				return says(200, `<ListPartsResult><Part><PartNumber>1</PartNumber><Size>5</Size><ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME></Part></ListPartsResult>`)
+			}
+			return nil
+		},
+		"aborted-part": func(r *http.Request) *http.Response {
+			if r.Method == http.MethodHead && r.URL.Query().Get("versionId") == "" && strings.Contains(r.URL.Path, "/probe/") && aborted.Load() {
+				return says(200, "", "Content-Length", "46", "Last-Modified", "Mon, 23 Nov 2026 10:00:00 GMT")
+			}
+			if r.Method == http.MethodDelete && query(r, "uploadId") {
+				aborted.Store(true)
 			}
 			return nil
 		},
@@ -100,6 +113,47 @@ func TestProbeRefusesUnsafeServers(t *testing.T) {
 			var unsafe *vault.UnsafeStoreError
 			if !errors.As(err, &unsafe) || unsafe.Check != check {
 				t.Errorf("got %v, want a store that is unsafe by %s", err, check)
+			}
+		})
+	}
+}
+
+// TestExamineGoesOn: one broken promise is found beside all the kept ones, and
+// a hold that ends with the retention is found out.
+func TestExamineGoesOn(t *testing.T) {
+	c := config(newPlace(t).start(t))
+	open(t, c)
+	for check, lie := range map[string]func(r *http.Request) *http.Response{
+		"shorten-locked": func(r *http.Request) *http.Response {
+			if r.URL.Query().Has("retention") {
+				return says(200, "")
+			}
+			return nil
+		},
+		// The hold is acknowledged and forgotten.
+		"legal-hold": func(r *http.Request) *http.Response {
+			if r.URL.Query().Has("legal-hold") {
+				return says(200, "")
+			}
+			return nil
+		},
+	} {
+		t.Run(check, func(t *testing.T) {
+			t.Parallel()
+			c := c
+			c.Transport = lying{vaulttest.Transport(c), lie}
+			s, err := vault.Open(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			findings, err := s.Examine(t.Context())
+			if err != nil || len(findings) != 10 {
+				t.Fatalf("%d findings, %v", len(findings), err)
+			}
+			for _, f := range findings {
+				if (f.Refused != "") != (f.Check == check) || f.Skipped != "" {
+					t.Errorf("%s: refused %q, skipped %q", f.Check, f.Refused, f.Skipped)
+				}
 			}
 		})
 	}

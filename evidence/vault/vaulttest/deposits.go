@@ -2,9 +2,11 @@ package vaulttest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,11 +18,19 @@ import (
 const mib = 1 << 20
 
 func testProbe(t *testing.T, b *bench) {
-	if err := b.store.Probe(t.Context()); err == nil {
-		t.Error("the probe passed without a bucket")
+	for name, ask := range map[string]func(context.Context) error{"the probe": b.store.Probe, "the bucket's check": b.store.CheckBucket} {
+		if err := ask(t.Context()); !errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrUnsafeStore) {
+			t.Errorf("%s without a bucket: %v, want ErrNotFound", name, err)
+		}
+	}
+	if there, err := b.raw.BucketExists(t.Context(), b.config.Bucket); err != nil || there {
+		t.Errorf("a check made the bucket: %v, %v", there, err)
 	}
 	b.ready(t)
 	b.ready(t) // a second start finds the bucket
+	if err := b.store.CheckBucket(t.Context()); err != nil {
+		t.Error(err)
+	}
 	for range 2 {
 		if err := b.store.Probe(t.Context()); err != nil {
 			t.Error(err)
@@ -32,6 +42,34 @@ func testProbe(t *testing.T, b *bench) {
 	}
 }
 
+// testExamine runs both modes at once: each waits for a retention to expire.
+func testExamine(t *testing.T, b *bench) {
+	b.ready(t)
+	var wg sync.WaitGroup
+	for _, mode := range []vault.Mode{vault.Compliance, vault.Governance} {
+		s := b.open(t, func(c *vault.Config) { c.Mode = mode })
+		wg.Go(func() {
+			findings, err := s.Examine(t.Context())
+			if err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			asked := map[string]bool{}
+			for _, f := range findings {
+				if asked[f.Check] = true; !f.OK() {
+					t.Errorf("%s: %s: refused %q, skipped %q", mode, f.Check, f.Refused, f.Skipped)
+				}
+			}
+			for _, check := range []string{"bucket-versioning", "bucket-lock", "wrong-checksum", "truncated-part", "aborted-part",
+				"read-back", "lock-kept", "delete-locked", "shorten-locked", "legal-hold"} {
+				if !asked[check] {
+					t.Errorf("%s: %s was not asked", mode, check)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func testUnlockedBucket(t *testing.T, b *bench) {
 	if err := b.raw.MakeBucket(t.Context(), b.config.Bucket, minio.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
@@ -40,6 +78,20 @@ func testUnlockedBucket(t *testing.T, b *bench) {
 	var unsafe *vault.UnsafeStoreError
 	if !errors.As(err, &unsafe) || !errors.Is(err, vault.ErrUnsafeStore) {
 		t.Errorf("got %v, want an UnsafeStoreError", err)
+	}
+	if err := b.store.Probe(t.Context()); !errors.Is(err, vault.ErrUnsafeStore) {
+		t.Errorf("the probe: %v, want an UnsafeStoreError", err)
+	}
+	findings, err := b.store.Examine(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := map[string]bool{}
+	for _, f := range findings {
+		refused[f.Check] = f.Refused != ""
+	}
+	if len(findings) != 10 || !refused["bucket-lock"] {
+		t.Errorf("findings: %+v", findings)
 	}
 }
 

@@ -28,6 +28,7 @@ func Run(t *testing.T, config func(t *testing.T) vault.Config) {
 		test func(t *testing.T, b *bench)
 	}{
 		{"the probe passes, again and again", testProbe},
+		{"a legal hold outlasts the retention", testExamine},
 		{"a bucket without lock is refused", testUnlockedBucket},
 		{"a deposit reads back as it was sent", testDeposit},
 		{"parts are checked before they are sent", testPartLengths},
