@@ -3,6 +3,11 @@ package stage
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -96,9 +101,15 @@ const (
 // people. token is the first administrator's.
 func NewCast(t testing.TB, url, token string) *Cast {
 	t.Helper()
+	return NewCastIn(t, t.TempDir(), url, token)
+}
+
+// NewCastIn is NewCast with people whose homes are in dir, where they outlive
+// the test.
+func NewCastIn(t testing.TB, dir, url, token string) *Cast {
+	t.Helper()
 	ctx := Context(t)
 	c := &Cast{URL: url}
-	dir := t.TempDir()
 	// A key costs its passphrase's derivation: all at once.
 	var wg sync.WaitGroup
 	for name, who := range map[string]**Person{"agency-administrator": &c.Agency, "laboratory-administrator": &c.Lab, "court-administrator": &c.Court,
@@ -197,4 +208,51 @@ func (c *Cast) Reach(t testing.TB, url string) {
 	for _, p := range []*Person{c.Agency, c.Lab, c.Court, c.Investigator, c.Analyst, c.Clerk} {
 		p.Reach(t, url, "")
 	}
+}
+
+// Assertion signs a client assertion (RFC 7523) that nobody checked.
+func (p *Person) Assertion(t testing.TB, audience string, issued time.Time, life time.Duration) string {
+	t.Helper()
+	id := p.Desk.Key.KeyID().String()
+	var jti [16]byte
+	if _, err := rand.Read(jti[:]); err != nil {
+		t.Fatal(err)
+	}
+	header, err := json.Marshal(map[string]string{"alg": "ES256", "typ": "JWT", "kid": id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := json.Marshal(map[string]any{"iss": id, "sub": id, "aud": audience, "iat": issued.Unix(), "exp": issued.Add(life).Unix(), "jti": hex.EncodeToString(jti[:])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc := base64.RawURLEncoding
+	input := enc.EncodeToString(header) + "." + enc.EncodeToString(claims)
+	rs, err := p.Desk.Key.SignJWT([]byte(input))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input + "." + enc.EncodeToString(rs)
+}
+
+// Bearer gets an access token for requests written by hand.
+func (p *Person) Bearer(t testing.TB, service string) string {
+	t.Helper()
+	log, err := p.Desk.LogID(Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.PostForm(service+"/v1/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"},
+		"assertion": {p.Assertion(t, log.String(), time.Now(), time.Minute)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&token); err != nil || token.AccessToken == "" {
+		t.Fatalf("no token was given: %s, %v", res.Status, err)
+	}
+	return token.AccessToken
 }
