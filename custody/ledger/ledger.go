@@ -8,7 +8,7 @@ package ledger
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"crypto/rand"
 	"database/sql"
 	"errors"
@@ -32,9 +32,17 @@ import (
 
 // Config says which log to serve, and with which keys.
 type Config struct {
-	DSN     string             // connection string of custody_app
-	Service seal.Signer        // signs the service's own events
-	LogKey  ed25519.PrivateKey // signs checkpoints
+	DSN     string        // connection string of custody_app
+	Service seal.Signer   // signs the service's own events
+	LogKey  crypto.Signer // Ed25519; signs checkpoints
+
+	// Signed is the newest checkpoint that this log is known to have signed,
+	// kept outside the database; nil where none is. A database that does not
+	// hold it is an old copy, and is refused before anything is signed over it.
+	Signed []byte
+	// Published is told of every checkpoint published here, after it is in the
+	// database; it must not block. nil: nobody is.
+	Published func(docket.Checkpoint)
 
 	Now    func() time.Time // nil: time.Now
 	Rand   io.Reader        // nil: crypto/rand
@@ -102,9 +110,22 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 }
 
 func open(ctx context.Context, cfg Config) (*Ledger, error) {
-	if cfg.Service == nil || len(cfg.LogKey) != ed25519.PrivateKeySize {
+	if cfg.Service == nil || cfg.LogKey == nil {
 		return nil, errors.New("couldn't open the ledger: it needs the service's key and the log's key")
 	}
+	l, err := connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.resume(ctx); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// connect makes the ledger; nothing is sent yet.
+func connect(cfg Config) (*Ledger, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -135,10 +156,6 @@ func open(ctx context.Context, cfg Config) (*Ledger, error) {
 	l.stmts = newStatements(l.appendDB)
 	l.forest = newForest(l.db)
 	l.life, l.end = context.WithCancel(context.Background())
-	if err := l.resume(ctx); err != nil {
-		l.Close()
-		return nil, err
-	}
 	return l, nil
 }
 

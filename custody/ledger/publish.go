@@ -127,6 +127,9 @@ func (l *Ledger) publish(ctx context.Context, size uint64, root evidence.Digest)
 		cp = kept
 	}
 	l.seen.put(size, root)
+	if l.cfg.Published != nil {
+		l.cfg.Published(cp)
+	}
 	for {
 		old := l.latest.Load()
 		if old != nil && old.Size >= cp.Size {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"fmt"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -24,10 +23,16 @@ func (l *Ledger) resume(ctx context.Context) error {
 		return err
 	}
 	if s.size == 0 {
+		if l.cfg.Signed != nil {
+			return docket.AlteredF("these keys have signed a log already, and the database holds none: restore that log's database, or take new keys for a new log")
+		}
 		return l.extends(ctx, 0)
 	}
 	id, err := l.readIdentity(ctx)
 	if err != nil {
+		return err
+	}
+	if err := l.checkSigned(ctx, id, s.size); err != nil {
 		return err
 	}
 	l.log.Store(id)
@@ -111,7 +116,10 @@ func (l *Ledger) identify(document []byte) (*identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !first.Equal(l.cfg.LogKey.Public().(ed25519.PublicKey)) {
+	if l.cfg.LogKey == nil { // opened by Inspect: nothing will be signed
+		return i, nil
+	}
+	if !first.Equal(l.cfg.LogKey.Public()) {
 		return nil, fmt.Errorf("couldn't open log %s: the log key configured is not the one of its log document", i.id.Short())
 	}
 	if !doc.ServiceKey(l.cfg.Service.Public().ID()) {
@@ -121,6 +129,30 @@ func (l *Ledger) identify(document []byte) (*identity, error) {
 		return nil, err
 	}
 	return i, nil
+}
+
+// checkSigned holds the database to what is known outside of it: a receipt for
+// the checkpoint in Signed may be in the world, so that a tree that does not
+// go on from it must never be signed.
+func (l *Ledger) checkSigned(ctx context.Context, id *identity, size uint64) error {
+	if l.cfg.Signed == nil {
+		return nil
+	}
+	cp, err := tlog.OpenCheckpoint(l.cfg.Signed, id.doc.Origin, id.verifiers)
+	if err != nil {
+		return docket.AlteredF("the checkpoint kept beside the keys is not one that log %s signed: %v", id.id.Short(), err)
+	}
+	if cp.Size > size {
+		return docket.AlteredF("this log has signed a checkpoint of %d events, the database holds %d: an old copy was put back; receipts for the events that it lacks are in the world", cp.Size, size)
+	}
+	root, err := tlog.Root(cp.Size, l.forest.reader(ctx))
+	if err != nil {
+		return unavailable(fmt.Errorf("couldn't compute the root of %d leaves: %w", cp.Size, err))
+	}
+	if root != cp.Root {
+		return docket.AlteredF("the first %d events are not those of the checkpoint that this log has signed: the database went on from an old copy", cp.Size)
+	}
+	return nil
 }
 
 // checkNote verifies the newest published note itself.

@@ -2,6 +2,7 @@ package tlog
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
@@ -127,23 +128,46 @@ func NewLogVerifier(origin string, key ed25519.PublicKey) (note.Verifier, error)
 	return v, nil
 }
 
-// NewLogSigner signs checkpoints with an Ed25519 key.
-func NewLogSigner(origin string, key ed25519.PrivateKey) (note.Signer, error) {
-	if len(key) != ed25519.PrivateKeySize {
+// NewLogSigner signs checkpoints with an Ed25519 key, in memory or wherever
+// key keeps it.
+func NewLogSigner(origin string, key crypto.Signer) (note.Signer, error) {
+	var public ed25519.PublicKey
+	switch k := key.(type) {
+	case nil:
+	case ed25519.PrivateKey:
+		if len(k) == ed25519.PrivateKeySize {
+			public = k.Public().(ed25519.PublicKey)
+		}
+	default:
+		public, _ = key.Public().(ed25519.PublicKey)
+	}
+	if len(public) != ed25519.PublicKeySize {
 		return nil, errors.New("couldn't make the log's signer: not an Ed25519 key")
 	}
-	return &logSigner{origin, KeyHash(origin, key.Public().(ed25519.PublicKey)), key}, nil
+	return &logSigner{origin, KeyHash(origin, public), public, key}, nil
 }
 
 type logSigner struct {
-	name string
-	hash uint32
-	key  ed25519.PrivateKey
+	name   string
+	hash   uint32
+	public ed25519.PublicKey
+	key    crypto.Signer
 }
 
-func (s *logSigner) Name() string                    { return s.name }
-func (s *logSigner) KeyHash() uint32                 { return s.hash }
-func (s *logSigner) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
+func (s *logSigner) Name() string    { return s.name }
+func (s *logSigner) KeyHash() uint32 { return s.hash }
+
+// Sign checks what it made: a key kept elsewhere may have been replaced there.
+func (s *logSigner) Sign(msg []byte) ([]byte, error) {
+	sig, err := s.key.Sign(nil, msg, crypto.Hash(0))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't sign the checkpoint: %w", err)
+	}
+	if !ed25519.Verify(s.public, msg, sig) {
+		return nil, errors.New("couldn't sign the checkpoint: the signature made is not one of the log's key")
+	}
+	return sig, nil
+}
 
 // ParseLogKey reads an Ed25519 SPKI that re-encodes to itself.
 func ParseLogKey(spki []byte) (ed25519.PublicKey, error) {
