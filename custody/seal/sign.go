@@ -36,12 +36,24 @@ func NewSigner(key *ecdsa.PrivateKey) (Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't load signing key: %w", err)
 	}
-	return &signer{inner: inner, public: public}, nil
+	return &signer{public: public, sign: func(message []byte) ([]byte, error) {
+		return inner.SignMessage(bytes.NewReader(message))
+	}}, nil
+}
+
+// NewRemoteSigner signs with a key that is kept elsewhere: sign returns the
+// ECDSA P-256 signature, in DER, of a message's SHA-256, with public's key.
+// Every signature is brought to its one form and checked, as NewSigner's are.
+func NewRemoteSigner(public PublicKey, sign func(message []byte) ([]byte, error)) (Signer, error) {
+	if public.key == nil || sign == nil {
+		return nil, refuse(RuleKeyForm, "no key")
+	}
+	return &signer{public: public, sign: sign}, nil
 }
 
 type signer struct {
-	inner  signature.Signer
 	public PublicKey
+	sign   func(message []byte) ([]byte, error)
 }
 
 func (s *signer) Public() PublicKey { return s.public }
@@ -50,7 +62,7 @@ func (s *signer) Sign(payload []byte) (Envelope, error) {
 	if len(payload) == 0 || len(payload) > custody.MaxPayload {
 		return Envelope{}, refuse(RuleEnvelopeSize, "the payload has %d bytes; between 1 and %d are allowed", len(payload), custody.MaxPayload)
 	}
-	raw, err := s.inner.SignMessage(bytes.NewReader(PAE(payload)))
+	raw, err := s.sign(PAE(payload))
 	if err != nil {
 		return Envelope{}, fmt.Errorf("couldn't sign: %w", err)
 	}
