@@ -32,7 +32,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	c := &checking{ctx: ctx, tx: tx, l: l, all: newLayer(), links: map[linkID]bool{}}
-	for _, step := range []func() error{c.events, c.state, c.heads, c.linkRows, c.parts, c.tiles, c.checkpoints, c.keyRows, c.words, c.artifacts} {
+	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.keyRows, c.words, c.artifacts} {
 		if err := step(); err != nil {
 			return fmt.Errorf("couldn't confirm the record: %w", unavailable(err))
 		}
@@ -62,8 +62,10 @@ type checking struct {
 	frontier tlog.Frontier
 	edge     edge
 	full     []tile
-	roots    map[uint64]evidence.Digest // root at each published size
-	sizes    []uint64                   // published, ascending
+	kinds    []custody.Kind                   // by index
+	received map[custody.ID]*custody.Received // by item: what the service measured
+	roots    map[uint64]evidence.Digest       // root at each published size
+	sizes    []uint64                         // published, ascending
 }
 
 // nothing is the source below an empty world.
@@ -78,6 +80,7 @@ func (c *checking) events() error {
 	if c.sizes, err = collect(rows, err, scanInto(func(n *uint64) []any { return []any{n} })); err != nil {
 		return err
 	}
+	c.received = map[custody.ID]*custody.Received{}
 	c.roots, c.spkis, c.docs = map[uint64]evidence.Digest{}, map[custody.ID]uint64{}, map[custody.ID]string{}
 	for next := uint64(0); ; {
 		rows, err := c.tx.QueryContext(c.ctx, `SELECT `+eventColumns+`, leaf FROM custody.events WHERE index >= $1 ORDER BY index LIMIT $2`, int64(next), checkStep)
@@ -158,6 +161,10 @@ func (c *checking) event(e *eventRow, documents, details [][]byte) error {
 	}
 	c.all.merge(w.group)
 	c.partRows = append(c.partRows, s.parts...)
+	c.kinds = append(c.kinds, e.Kind())
+	if b, ok := e.Statement.Predicate.Body.(*custody.Received); ok {
+		c.received[b.Item] = b
+	}
 	for _, link := range e.Statement.Predicate.Chains {
 		c.links[linkID{link.ID, link.Seq, e.Index}] = true
 	}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"encoding/hex"
+
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
@@ -23,6 +25,18 @@ func (c *checking) each(query string, to []any, do func() error) error {
 		}
 	}
 	return rows.Err()
+}
+
+// kindRows: each event is listed as the kind that it says it is.
+func (c *checking) kindRows() error {
+	var index uint64
+	var kind custody.Kind
+	return c.each(`SELECT index, kind FROM custody.events`, []any{&index, &kind}, func() error {
+		if index >= uint64(len(c.kinds)) || c.kinds[index] != kind {
+			return docket.AlteredF("event %d is listed as %s and is not", index, kind)
+		}
+		return nil
+	})
 }
 
 // linkRows: exactly the links that the statements have.
@@ -153,6 +167,9 @@ func (c *checking) artifacts() error {
 		said := custody.Artifact{BlockRoot: a.BlockRoot, SHA256: a.SHA256, Size: a.Size}
 		if *it.Artifact != said || it.Case != a.Case || evidence.BlockRoot(leaves) != a.BlockRoot {
 			return docket.AlteredF("the artifact kept for item %s is not the one deposited", a.Item.Short())
+		}
+		if b := c.received[a.Item]; b != nil && (b.MD5 != hex.EncodeToString(a.MD5) || b.SHA1 != hex.EncodeToString(a.SHA1) || b.Retention.Mode != a.Retention) {
+			return docket.AlteredF("the artifact kept for item %s is not as it was received", a.Item.Short())
 		}
 	}
 	return nil

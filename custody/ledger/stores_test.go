@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"testing"
@@ -29,10 +30,12 @@ func TestDeposit(t *testing.T) {
 	deposit := ledgertest.Seal(t, s.Officer, ledgertest.Draft(t, l, s.Officer, &custody.Deposited{Artifact: a, Case: s.Case, Format: custody.FormatRaw,
 		Item: item, Parent: &s.Disk, Role: custody.RoleMaster}, s.Custody(s.Disk)))
 	deposit.Documents = [][]byte{doc}
+	reception := s.Reception(item, a)
+	reception.Retention.Mode = custody.RetentionGovernance
 	deposit.Effects = docket.Effects{Upload: &upload, Artifact: &docket.Artifact{Item: item, Case: s.Case, SHA256: a.SHA256, Size: a.Size, BlockRoot: a.BlockRoot,
-		SHA1: make([]byte, 20), MD5: make([]byte, 16), Bucket: "b", Key: "k", Version: "v", Encoding: custody.EncodingPlain, Retention: custody.RetentionGovernance,
+		SHA1: unhex(t, reception.SHA1), MD5: unhex(t, reception.MD5), Bucket: "b", Key: "k", Version: "v", Encoding: custody.EncodingPlain, Retention: custody.RetentionGovernance,
 		Until: farAway, Leaves: leaf[:], Stored: time.Now()}}
-	received := docket.Act{Body: s.Reception(item, a)}
+	received := docket.Act{Body: reception}
 	// What the service computed is not what was signed: nothing of either.
 	other := *s.Reception(item, a)
 	other.Artifact.SHA256[0] ^= 1
@@ -298,4 +301,13 @@ func TestDirectory(t *testing.T) {
 	if e, err := l.EventByLeaf(ctx, events[3].LeafHash); err != nil || e.Index != events[3].Index {
 		t.Errorf("by leaf: %v", err)
 	}
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
