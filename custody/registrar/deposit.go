@@ -39,13 +39,27 @@ func (r *Registrar) FinishUpload(ctx context.Context, c Caller, id evidence.Dige
 	} else if !errors.Is(err, docket.ErrNotFound) {
 		return Deposit{}, fault("ledger", err)
 	}
+	done, err := r.finish(ctx, c, u, sub, body)
+	if err != nil && ctx.Err() == nil {
+		// The same finish, sent again, may have been carried out meanwhile, by
+		// this replica or another; then what went wrong here is of no matter.
+		if again, found := r.depositReceipts(ctx, sub.Envelope.EventID(), body); found == nil {
+			return again, nil
+		}
+	}
+	return done, err
+}
+
+// finish carries a finish out, one at a time for a session in this process.
+func (r *Registrar) finish(ctx context.Context, c Caller, u docket.Upload, sub docket.Submission, body *custody.Deposited) (Deposit, error) {
 	t := r.turns.join(u.ID.String())
 	defer r.turns.leave(u.ID.String())
 	if err := t.hold(ctx); err != nil {
 		return Deposit{}, err
 	}
 	defer t.release()
-	if u, err = r.openSession(ctx, c, id); err != nil {
+	u, err := r.openSession(ctx, c, u.ID)
+	if err != nil {
 		return Deposit{}, err
 	}
 	if u.Frontier < partCount(u) {

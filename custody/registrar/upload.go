@@ -203,18 +203,32 @@ func (r *Registrar) abort(ctx context.Context, u docket.Upload) error {
 	return nil
 }
 
+// completingGrace is how long after its end a session may still be completing:
+// a large object takes its time, and this or another replica may be at it.
+const completingGrace = time.Hour
+
 // ExpireUploads aborts sessions that nobody went on with, and says how many.
+// Replicas may do so at once.
 func (r *Registrar) ExpireUploads(ctx context.Context) (int, error) {
-	old, err := r.ledger.ExpiredUploads(ctx, r.now())
+	now := r.now()
+	old, err := r.ledger.ExpiredUploads(ctx, now)
 	if err != nil {
 		return 0, fault("ledger", err)
 	}
-	for i, u := range old {
-		if err := r.abort(ctx, u); err != nil {
-			return i, err
+	n := 0
+	for _, u := range old {
+		if u.Status == docket.UploadCompleting && now.Before(u.Expires.Add(completingGrace)) {
+			continue
+		}
+		switch err := r.abort(ctx, u); {
+		case errors.Is(err, docket.ErrClosed): // another replica was first
+		case err != nil:
+			return n, err
+		default:
+			n++
 		}
 	}
-	return len(old), nil
+	return n, nil
 }
 
 func objectOf(u docket.Upload) Object {
