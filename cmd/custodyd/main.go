@@ -29,7 +29,7 @@ func run(args []string) int {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), demoCommand(), configCommand(), versionCommand(), storeChild())
+	root.AddCommand(serveCommand(), demoCommand(), doctorCommand(), configCommand(), metricsCommand(), versionCommand(), storeChild())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch e := err.(type) {
@@ -39,7 +39,9 @@ func run(args []string) int {
 		fmt.Fprintf(os.Stderr, "custodyd: %v (custodyd --help)\n", e)
 		return 2
 	}
-	fmt.Fprintf(os.Stderr, "custodyd: %v\n", err)
+	if err != errTodo {
+		fmt.Fprintf(os.Stderr, "custodyd: %v\n", err)
+	}
 	return 1
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evidence-custody/custodyd/cmd/custodyd/config"
+	"github.com/evidence-custody/custodyd/cmd/custodyd/metrics"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/service"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence/vault"
@@ -46,13 +47,13 @@ func serve(ctx context.Context, cfg config.Config, invite bool, out io.Writer) (
 	if err != nil {
 		return err
 	}
-	o.Announce, o.Log = out, slog.New(slog.NewTextHandler(os.Stderr, nil))
+	o.Announce, o.Log = out, logger(cfg, os.Stderr)
 	svc, err := service.Start(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Drain+time.Minute)
 		defer cancel()
 		err = errors.Join(err, svc.Stop(stop))
 		if err == nil {
@@ -73,19 +74,30 @@ func serve(ctx context.Context, cfg config.Config, invite bool, out io.Writer) (
 	fmt.Fprintln(out, "serving; Ctrl-C stops")
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(out, "stopping")
+		fmt.Fprintf(out, "stopping; requests in hand have %s\n", o.Drain)
 		return nil
 	case err := <-svc.Failed():
 		return fmt.Errorf("the service can't go on: %w; start it again, nothing acknowledged is lost", err)
 	}
 }
 
+// logger writes what log_format and log_level say.
+func logger(cfg config.Config, to io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[cfg.LogLevel]}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, o))
+	}
+	return slog.New(slog.NewTextHandler(to, o))
+}
+
 // options turns the configuration into what is run.
 func options(cfg config.Config) (service.Options, error) {
 	o := service.Options{Data: cfg.DataDir, Listen: cfg.Listen, Origin: cfg.Origin, Mode: custody.Mode(cfg.Mode), PGBinDir: cfg.PGBinDir,
+		KeysDir: cfg.KeysDir, ServiceKey: cfg.ServiceKey, LogKey: cfg.LogKey, KMSTokenFile: cfg.KMSTokenFile,
 		RetentionMode: vault.Mode(cfg.S3.RetentionMode), RetentionPeriod: time.Duration(cfg.S3.RetentionPeriod), PolicyFile: cfg.PolicyFile,
 		MaxArtifact: uint64(cfg.Limits.MaxArtifact), MaxPart: int64(cfg.Limits.MaxPart), MaxSubmission: int64(cfg.Limits.MaxSubmission),
-		TokenLife: time.Duration(cfg.TokenLife), InviteLife: time.Duration(cfg.InvitationLife)}
+		TokenLife: time.Duration(cfg.TokenLife), InviteLife: time.Duration(cfg.InvitationLife),
+		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, MetricsListen: cfg.MetricsListen, Drain: time.Duration(cfg.DrainTime)}
 	if cfg.OutsideDatabase() {
 		app, migrator, err := cfg.Databases()
 		if err != nil {
@@ -108,6 +120,14 @@ func configCommand() *cobra.Command {
 	return &cobra.Command{Use: "config", Short: "Explain every value of the configuration", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprint(cmd.OutOrStdout(), config.Document())
+			return err
+		}}
+}
+
+func metricsCommand() *cobra.Command {
+	return &cobra.Command{Use: "metrics", Short: "Explain every metric, as a Markdown table", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), metrics.Document())
 			return err
 		}}
 }

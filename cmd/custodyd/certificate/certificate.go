@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -172,3 +173,6 @@ func (p *Pair) Config() *tls.Config {
 		},
 	}
 }
+
+// Leaf is the certificate itself.
+func (p *Pair) Leaf() *x509.Certificate { return p.current.Load().cert.Leaf }

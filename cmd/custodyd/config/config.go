@@ -33,7 +33,12 @@ type Config struct {
 	LogFormat     string `yaml:"log_format" default:"text" doc:"of the log on standard error: text or json"`
 	LogLevel      string `yaml:"log_level" default:"info" doc:"least level that is logged: debug, info, warn or error"`
 
-	DrainTime Duration `yaml:"drain_time" default:"30s" doc:"how long requests being answered may go on once the service is told to stop; 0s to 1h; uploads cut then can be resumed"`
+	DrainTime Duration `yaml:"drain_time" default:"30s" doc:"how long requests being answered may go on once the service is told to stop; 1s to 1h; uploads cut then can be resumed"`
+
+	KeysDir      string `yaml:"keys_dir" doc:"directory of the service's own keys and of the newest checkpoint signed with them; all replicas of a service have the same keys; default keys in the data directory"`
+	ServiceKey   string `yaml:"service_key" doc:"the P-256 key that signs what the service saw: a file, or a KMS's URI such as hashivault://custody-service; default service.pem in keys_dir"`
+	LogKey       string `yaml:"log_key" doc:"the Ed25519 key that signs the log's checkpoints: a file, or a KMS's URI such as hashivault://custody-log; default log.pem in keys_dir"`
+	KMSTokenFile string `yaml:"kms_token_file" doc:"file with the token for Vault or OpenBao, which VAULT_ADDR names; default VAULT_TOKEN"`
 
 	Origin string `yaml:"origin" doc:"name of a new log, such as custody.example.org; fixed once the log is founded; default a random one"`
 	Mode   string `yaml:"mode" default:"production" doc:"what a new log's records are for: production, or test, which every report says; fixed once the log is founded"`

@@ -86,8 +86,8 @@ func (c *Config) readFile(path string) error {
 		return err
 	}
 	for _, p := range []*string{&c.DataDir, &c.DatabaseURLFile, &c.DatabaseMigratorURLFile, &c.PGBinDir, &c.S3.AccessKeyFile, &c.S3.SecretKeyFile, &c.PolicyFile,
-		&c.TLSCertFile, &c.TLSKeyFile} {
-		if *p != "" && !filepath.IsAbs(*p) {
+		&c.TLSCertFile, &c.TLSKeyFile, &c.KeysDir, &c.ServiceKey, &c.LogKey, &c.KMSTokenFile} {
+		if *p != "" && !filepath.IsAbs(*p) && !strings.Contains(*p, "://") {
 			*p = filepath.Join(dir, *p)
 		}
 	}

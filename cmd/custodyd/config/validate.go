@@ -56,7 +56,7 @@ func (c Config) Validate() error {
 	bounded(refuse, "limits.max_part", c.Limits.MaxPart, 5<<20, 5<<30)
 	bounded(refuse, "limits.max_submission", c.Limits.MaxSubmission, 64<<10, 64<<20)
 	bounded(refuse, "token_life", c.TokenLife, Duration(time.Minute), Duration(24*time.Hour))
-	bounded(refuse, "drain_time", c.DrainTime, 0, Duration(time.Hour))
+	bounded(refuse, "drain_time", c.DrainTime, Duration(time.Second), Duration(time.Hour))
 	bounded(refuse, "invitation_life", c.InvitationLife, Duration(time.Minute), Duration(30*24*time.Hour))
 	return errors.Join(all...)
 }

@@ -38,7 +38,7 @@ func TestValidate(t *testing.T) {
 		{"metrics where the API is", func(c *Config) { c.MetricsListen = c.Listen }, "metrics_listen", "of their own"},
 		{"log format", func(c *Config) { c.LogFormat = "xml" }, "log_format", "json"},
 		{"log level", func(c *Config) { c.LogLevel = "all" }, "log_level", "debug"},
-		{"stops at once", func(c *Config) { c.DrainTime = 0 }, "", ""},
+		{"stops at once", func(c *Config) { c.DrainTime = 0 }, "drain_time", "between"},
 		{"never stops", func(c *Config) { c.DrainTime = Duration(2 * time.Hour) }, "drain_time", "1h"},
 		{"mode", func(c *Config) { c.Mode = "prod" }, "mode", "production"},
 		{"origin", func(c *Config) { c.Origin = "custody.example.org" }, "", ""},

@@ -18,6 +18,11 @@ type Options struct {
 	Data   string // state directory; "" the default for this user
 	Listen string // host:port; port 0 for any
 
+	KeysDir      string // of the service's own keys, the same for all replicas; "" keys in Data
+	ServiceKey   string // file or KMS's URI; "" service.pem in KeysDir
+	LogKey       string // file or KMS's URI; "" log.pem in KeysDir
+	KMSTokenFile string // with the token for Vault or OpenBao; "" VAULT_TOKEN
+
 	Origin string       // of a new log; "" draws one
 	Mode   custody.Mode // of a new log
 
@@ -35,12 +40,19 @@ type Options struct {
 	TokenLife              time.Duration
 	InviteLife             time.Duration
 
+	CertFile, KeyFile string        // of TLS, taken over anew when they change; "" plain HTTP
+	MetricsListen     string        // host:port of Prometheus's /metrics; "" none
+	Drain             time.Duration // how long requests in hand may go on at the stop; 0: DefaultDrain
+
 	// S3Args make this program run locals3.Child when it is executed anew.
 	S3Args []string
 
 	Announce io.Writer    // what was started, in words; nil: nothing
 	Log      *slog.Logger // nil: nothing
 }
+
+// DefaultDrain is how long requests in hand may go on where nothing is said.
+const DefaultDrain = 30 * time.Second
 
 // Database is an outside PostgreSQL.
 type Database struct {

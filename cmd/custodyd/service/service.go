@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/evidence-custody/custodyd/api"
+	"github.com/evidence-custody/custodyd/cmd/custodyd/certificate"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/child"
+	"github.com/evidence-custody/custodyd/cmd/custodyd/metrics"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/registrar"
-	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/verify"
 )
 
@@ -27,12 +25,17 @@ import (
 type Service struct {
 	o    Options
 	data string
+	name string // of this process's connections to the database
 
 	runner    *child.Runner
 	parts     []part // what to stop, in the order it was started
 	ledger    *ledger.Ledger
+	shelf     shelf
 	registrar *registrar.Registrar
+	pair      *certificate.Pair // nil: plain HTTP
+	metrics   *metrics.Set      // nil: nobody asks
 	address   string
+	metricsAt string
 
 	failed chan error
 	stop   sync.Once
@@ -56,10 +59,14 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Log = slog.New(api.Traced(o.Log.Handler()))
+	if o.Drain == 0 {
+		o.Drain = DefaultDrain
+	}
 	if o.Mode == "" {
 		o.Mode = custody.ModeProduction
 	}
-	s := &Service{o: o, failed: make(chan error, 4)}
+	s := &Service{o: o, name: processName(), failed: make(chan error, 4)}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.start(ctx); err != nil {
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
@@ -69,25 +76,38 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	return s, nil
 }
 
-// stopPatience bounds an orderly stop.
+// stopPatience bounds an orderly stop after a start that failed.
 const stopPatience = time.Minute
 
 func (s *Service) start(ctx context.Context) error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
+	if s.o.CertFile != "" {
+		var err error
+		if s.pair, err = certificate.Load(s.o.CertFile, s.o.KeyFile, s.o.Log); err != nil {
+			return err
+		}
+	}
 	dsn, err := s.startDatabase(ctx)
 	if err != nil {
 		return err
 	}
-	shelf, err := s.startStore(ctx)
-	if err != nil {
+	if s.shelf, err = s.startStore(ctx); err != nil {
 		return err
 	}
 	if err := s.openLedger(ctx, dsn); err != nil {
 		return err
 	}
-	s.registrar = registrar.New(registrar.Options{Ledger: s.ledger, Vault: shelf, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
+	var chain registrar.Ledger = s.ledger
+	var vault registrar.Vault = s.shelf
+	if s.o.MetricsListen != "" {
+		if err := s.serveMetrics(ctx, dsn); err != nil {
+			return err
+		}
+		chain, vault = s.metrics.Ledger(chain), s.metrics.Vault(vault)
+	}
+	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
 		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, Log: s.o.Log})
 	return s.serve(ctx)
 }
@@ -109,39 +129,6 @@ func (s *Service) prepare() error {
 	return err
 }
 
-// openLedger opens the chain with the service's keys, and founds it if it is new.
-func (s *Service) openLedger(ctx context.Context, dsn string) error {
-	k, fresh, err := loadKeys(filepath.Join(s.data, "keys"))
-	if err != nil {
-		return err
-	}
-	signer, err := seal.NewSigner(k.service)
-	if err != nil {
-		return err
-	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn, Service: signer, LogKey: k.log, Logger: s.o.Log})
-	if err != nil {
-		return err
-	}
-	s.ledger = l
-	s.started("ledger", func(context.Context) error { return l.Close() })
-	if l.Founded() {
-		document, _ := l.LogDocument()
-		if fresh {
-			return errors.New("couldn't go on: the database holds a log, and the key directory was empty; restore its keys")
-		}
-		return k.fit(document)
-	}
-	document, err := k.document(s.o.Origin, s.o.Mode)
-	if err != nil {
-		return err
-	}
-	if _, err := l.Found(ctx, document); err != nil {
-		return fmt.Errorf("couldn't found the log: %w", err)
-	}
-	return nil
-}
-
 // policy reads the trust policy for reports.
 func (s *Service) policy() (*verify.Policy, []byte, error) {
 	if s.o.PolicyFile == "" {
@@ -157,51 +144,6 @@ func (s *Service) policy() (*verify.Policy, []byte, error) {
 	p, err := verify.ParsePolicy(b)
 	return p, b, err
 }
-
-func (s *Service) serve(ctx context.Context) error {
-	_, id := s.ledger.LogDocument()
-	handler, err := api.NewHandler(s.registrar, api.Config{LogID: id, Log: s.o.Log, Limits: api.Limits{Part: s.o.MaxPart, Submission: s.o.MaxSubmission}})
-	if err != nil {
-		return err
-	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", s.o.Listen)
-	if err != nil {
-		return fmt.Errorf("couldn't listen on %s: %w (another service there? choose with --listen)", s.o.Listen, err)
-	}
-	s.address = listener.Addr().String()
-	server := api.NewServer(handler, s.o.Log)
-	s.tasks.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.fail("HTTP server", err)
-		}
-	})
-	s.started("HTTP server", server.Shutdown)
-	s.tasks.Go(s.expire)
-	s.say("API:            %s", s.URL())
-	return nil
-}
-
-// expire gives up deposits that nobody goes on with.
-func (s *Service) expire() {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.life.Done():
-			return
-		case <-tick.C:
-		}
-		if n, err := s.registrar.ExpireUploads(s.life); err != nil {
-			s.o.Log.Warn("couldn't expire uploads", "error", err)
-		} else if n > 0 {
-			s.o.Log.Info("expired uploads", "count", n)
-		}
-	}
-}
-
-// URL is where the API answers.
-func (s *Service) URL() string { return "http://" + s.address }
 
 // Data is the state directory.
 func (s *Service) Data() string { return s.data }

@@ -58,7 +58,7 @@ func (s shelf) ReadRange(ctx context.Context, key, version string, off, n uint64
 }
 
 // Ready asks whether the bucket is there and still locks.
-func (s shelf) Ready(ctx context.Context) error { return s.store.EnsureBucket(ctx) }
+func (s shelf) Ready(ctx context.Context) error { return s.store.CheckBucket(ctx) }
 
 // full gives the registrar its own word for a full store.
 func full(err error) error {

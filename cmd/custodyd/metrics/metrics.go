@@ -1,0 +1,165 @@
+package metrics
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/evidence-custody/custodyd/api"
+)
+
+// Set is one process's metrics. It is safe for concurrent use.
+type Set struct {
+	registry *prometheus.Registry
+
+	requests, aborted, received, sent, refusals, uploads, events, storeErrors *prometheus.CounterVec
+	requestTime, appendTime, storeTime                                        *prometheus.HistogramVec
+
+	rules struct {
+		sync.Mutex
+		seen map[string]bool
+	}
+}
+
+// Sources are asked at each scrape. A nil one is left out.
+type Sources struct {
+	Checkpoint  func(context.Context) (size uint64, published time.Time, err error)
+	OpenUploads func(context.Context) (int, error)
+	Connections func(context.Context) (map[string]int, error) // by state
+	Certificate func() time.Time                              // when it expires
+}
+
+// Seconds: a refusal takes milliseconds, a large part minutes.
+var buckets = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// New makes a Set that nothing was counted in yet.
+func New(from Sources) *Set {
+	s := &Set{registry: prometheus.NewRegistry()}
+	s.rules.seen = map[string]bool{}
+	s.requests, s.aborted = s.counter(requests), s.counter(aborted)
+	s.received, s.sent, s.refusals = s.counter(received), s.counter(sent), s.counter(refusals)
+	s.uploads, s.events, s.storeErrors = s.counter(uploads), s.counter(events), s.counter(storeErrors)
+	s.requestTime, s.appendTime, s.storeTime = s.histogram(requestTime), s.histogram(appendTime), s.histogram(storeTime)
+	s.registry.MustRegister(asked{from}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return s
+}
+
+func (s *Set) counter(d definition) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: d.name, Help: d.help}, d.labels)
+	s.registry.MustRegister(v)
+	return v
+}
+
+func (s *Set) histogram(d definition) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: d.name, Help: d.help, Buckets: buckets}, d.labels)
+	s.registry.MustRegister(v)
+	return v
+}
+
+// Handler answers GET /metrics and nothing else.
+func (s *Set) Handler(log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4}))
+	return mux
+}
+
+// Observe counts one request; it is an api.Config's Observe.
+func (s *Set) Observe(a api.Answered) {
+	s.requests.WithLabelValues(a.Method, a.Route, strconv.Itoa(a.Status)).Inc()
+	s.requestTime.WithLabelValues(a.Route).Observe(a.Took.Seconds())
+	s.received.WithLabelValues(a.Route).Add(float64(a.In))
+	s.sent.WithLabelValues(a.Route).Add(float64(a.Out))
+	if a.Aborted {
+		s.aborted.WithLabelValues(a.Route).Inc()
+	}
+	if a.Code != "" {
+		s.refusals.WithLabelValues(a.Code, s.rule(a.Rule)).Inc()
+	}
+}
+
+var ruleForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}$`)
+
+const maxRules = 300
+
+// rule lets through what looks like a rule's name, and not more of them than
+// there can be: each is a series that Prometheus keeps.
+func (s *Set) rule(name string) string {
+	if name == "" {
+		return ""
+	}
+	s.rules.Lock()
+	defer s.rules.Unlock()
+	if !s.rules.seen[name] {
+		if !ruleForm.MatchString(name) || len(s.rules.seen) >= maxRules {
+			return "other"
+		}
+		s.rules.seen[name] = true
+	}
+	return name
+}
+
+// asked is what is asked at each scrape.
+type asked struct{ Sources }
+
+const askPatience = 3 * time.Second
+
+func (d definition) desc() *prometheus.Desc { return prometheus.NewDesc(d.name, d.help, d.labels, nil) }
+
+func (a asked) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []definition{uploadsOpen, logSize, logAge, connections, certificate, sourceStands} {
+		to <- d.desc()
+	}
+}
+
+func (a asked) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), askPatience)
+	defer cancel()
+	tell := func(d definition, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d.desc(), prometheus.GaugeValue, v, labels...)
+	}
+	stands := func(source string, err error) {
+		if err == nil {
+			tell(sourceStands, 1, source)
+		} else {
+			tell(sourceStands, 0, source)
+		}
+	}
+	var both sync.WaitGroup
+	if a.Checkpoint != nil {
+		both.Go(func() {
+			size, published, err := a.Checkpoint(ctx)
+			if stands("ledger", err); err == nil {
+				tell(logSize, float64(size))
+				tell(logAge, time.Since(published).Seconds())
+			}
+		})
+	}
+	if a.OpenUploads != nil && a.Connections != nil {
+		both.Go(func() {
+			open, err := a.OpenUploads(ctx)
+			if err == nil {
+				tell(uploadsOpen, float64(open))
+				var states map[string]int
+				if states, err = a.Connections(ctx); err == nil {
+					for state, n := range states {
+						tell(connections, float64(n), state)
+					}
+				}
+			}
+			stands("database", err)
+		})
+	}
+	if a.Certificate != nil {
+		tell(certificate, float64(a.Certificate().Unix()))
+	}
+	both.Wait()
+}

@@ -1,0 +1,65 @@
+// Package metrics counts what the service does, for Prometheus: nothing of a
+// case, no id, no name of a person or file is ever a label.
+package metrics
+
+import (
+	"fmt"
+	"strings"
+)
+
+// kind of a metric.
+type kind string
+
+const (
+	counter   kind = "counter"
+	gauge     kind = "gauge"
+	histogram kind = "histogram"
+)
+
+// definition is one row of the table: the metrics are made of it, and so is
+// what Document prints.
+type definition struct {
+	name   string
+	kind   kind
+	labels []string
+	help   string
+}
+
+var (
+	requests     = definition{"custodyd_requests_total", counter, []string{"method", "route", "status"}, "Requests answered; route is the template, none where there is none."}
+	requestTime  = definition{"custodyd_request_seconds", histogram, []string{"route"}, "Time from a request's headers to the end of its answer."}
+	aborted      = definition{"custodyd_requests_aborted_total", counter, []string{"route"}, "Answers that were begun and could not be finished: the connection was cut."}
+	received     = definition{"custodyd_received_bytes_total", counter, []string{"route"}, "Bytes of requests' bodies."}
+	sent         = definition{"custodyd_sent_bytes_total", counter, []string{"route"}, "Bytes of answers' bodies."}
+	refusals     = definition{"custodyd_refusals_total", counter, []string{"code", "rule"}, "Problems answered, by code and by the rule that refused."}
+	uploads      = definition{"custodyd_uploads_total", counter, []string{"what"}, "Upload sessions begun, finished (their deposit is in the log) and aborted."}
+	uploadsOpen  = definition{"custodyd_uploads_open", gauge, nil, "Upload sessions that are neither finished nor aborted, of all replicas."}
+	events       = definition{"custodyd_events_total", counter, []string{"kind"}, "Events that this process appended to the log."}
+	appendTime   = definition{"custodyd_append_seconds", histogram, []string{"outcome"}, "Time from handing in events to their receipts; outcome is appended, repeated, stale, refused, unavailable or failed."}
+	logSize      = definition{"custodyd_checkpoint_size", gauge, nil, "Events under the newest signed checkpoint."}
+	logAge       = definition{"custodyd_checkpoint_age_seconds", gauge, nil, "Age of the newest signed checkpoint; it grows while nothing is appended."}
+	connections  = definition{"custodyd_database_connections", gauge, []string{"state"}, "Connections of this process to the database, as the database sees them."}
+	storeTime    = definition{"custodyd_store_operation_seconds", histogram, []string{"operation"}, "Time of operations of the object store."}
+	storeErrors  = definition{"custodyd_store_errors_total", counter, []string{"operation", "class"}, "Operations of the object store that failed; class is full, given-up (by the caller) or failed."}
+	certificate  = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
+	sourceStands = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), database (uploads, connections)."}
+)
+
+// table is all of them, in the order of the document.
+var table = []definition{requests, requestTime, aborted, received, sent, refusals, uploads, uploadsOpen, events, appendTime,
+	logSize, logAge, connections, storeTime, storeErrors, certificate, sourceStands}
+
+// Document is the table of all metrics, in Markdown.
+func Document() string {
+	var b strings.Builder
+	b.WriteString("| Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n")
+	for _, d := range table {
+		labels := ""
+		if len(d.labels) > 0 {
+			labels = "`" + strings.Join(d.labels, "`, `") + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", d.name, d.kind, labels, d.help)
+	}
+	b.WriteString("| `go_*`, `process_*` | | | Go's runtime and this process, as the Prometheus library tells them. |\n")
+	return b.String()
+}

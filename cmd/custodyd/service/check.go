@@ -1,0 +1,248 @@
+package service
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/evidence-custody/custodyd/cmd/custodyd/keysafe"
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ledger"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/vault"
+)
+
+// ErrInUse advises where private parts belong to a running service.
+var ErrInUse = errors.New("a private database and store are their service's alone: stop it first (those configured from outside can be looked at while it serves)")
+
+// Progress is told how far a long work is: done of all, in its own units.
+type Progress func(done, all uint64)
+
+// CheckResult is what a whole check found.
+type CheckResult struct {
+	Log       string    `json:"log"`       // id; "" for a database without a log
+	Events    uint64    `json:"events"`    // read and judged again from their bytes
+	Signed    uint64    `json:"signed"`    // size of the newest checkpoint kept beside the keys; 0 for none
+	Artifacts uint64    `json:"artifacts"` // looked at in the store
+	Bytes     uint64    `json:"bytes"`     // read and hashed again
+	Problems  []Problem `json:"problems"`
+}
+
+// Problem is something that is not as the record says.
+type Problem struct {
+	About string `json:"about"` // "record", "checkpoint", or an item's id
+	What  string `json:"what"`
+}
+
+// Whole reports whether nothing was found.
+func (r *CheckResult) Whole() bool { return len(r.Problems) == 0 }
+
+func (r *CheckResult) problem(about, format string, args ...any) {
+	r.Problems = append(r.Problems, Problem{about, fmt.Sprintf(format, args...)})
+}
+
+// Check reads the whole record again, holds it to the newest checkpoint kept
+// beside the keys, and looks at every artifact's object in the store: its
+// size, its version and its lock; with bytes, it reads them all and hashes them
+// again. It signs and writes nothing, and needs no key. An error means that it
+// could not check.
+func Check(ctx context.Context, o Options, bytes bool, progress Progress) (result *CheckResult, err error) {
+	s, l, shelf, err := inspect(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.end1(ctx)) }()
+	result = &CheckResult{Problems: []Problem{}}
+	if result.Events, err = l.Size(ctx); err != nil {
+		return nil, err
+	}
+	document, id := l.LogDocument()
+	if document != nil {
+		result.Log = id.String()
+	}
+	var altered *docket.Altered
+	if err := l.Check(ctx); errors.As(err, &altered) {
+		result.problem("record", "%s", altered.What)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := s.checkMark(ctx, l, document, result); err != nil {
+		return nil, err
+	}
+	err = everyArtifact(ctx, l, func(a docket.Artifact, done, all uint64) error {
+		progress(done, all)
+		result.Artifacts++
+		if err := checkObject(ctx, shelf, a, bytes, result); err != nil {
+			return fmt.Errorf("couldn't check the object of item %s: %w", a.Item.Short(), err)
+		}
+		return nil
+	})
+	return result, err
+}
+
+// inspect opens database and store for a command beside the service.
+func inspect(ctx context.Context, o Options) (*Service, *ledger.Ledger, shelf, error) {
+	s := fresh(o)
+	l, sh, err := s.inspect(ctx)
+	if err != nil {
+		return nil, nil, shelf{}, errors.Join(err, s.end1(ctx))
+	}
+	return s, l, sh, nil
+}
+
+// end1 stops what inspect started, also where ctx has ended.
+func (s *Service) end1(ctx context.Context) error {
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	return s.Stop(stopping)
+}
+
+func (s *Service) inspect(ctx context.Context) (*ledger.Ledger, shelf, error) {
+	if err := s.prepare(); err != nil {
+		return nil, shelf{}, err
+	}
+	dsn := ""
+	if db := s.o.Database; db != nil {
+		dsn = db.App
+	} else {
+		var err error
+		if dsn, err = s.startDatabase(ctx); err != nil {
+			return nil, shelf{}, inUse(err)
+		}
+	}
+	l, err := ledger.Inspect(ctx, named(dsn, s.name), s.o.Log)
+	if err != nil {
+		return nil, shelf{}, err
+	}
+	s.started("ledger", func(context.Context) error { return l.Close() })
+	config := s.o.Store
+	if config == nil {
+		if config, err = s.startPrivateStore(ctx); err != nil {
+			return nil, shelf{}, inUse(err)
+		}
+	}
+	store, err := vault.Open(ctx, *config)
+	if err != nil {
+		return nil, shelf{}, err
+	}
+	return l, shelf{store: store, bucket: config.Bucket, mode: config.Mode}, nil
+}
+
+// checkMark holds the record to what is known to have been signed.
+func (s *Service) checkMark(ctx context.Context, l *ledger.Ledger, document []byte, result *CheckResult) error {
+	mark, err := keysafe.OpenMark(s.o.Log, s.place().Dir, s.data)
+	if err != nil {
+		result.problem("checkpoint", "%v", err)
+		return nil
+	}
+	note := mark.Signed()
+	if note == nil {
+		return nil
+	}
+	if document == nil {
+		result.problem("checkpoint", "a log was signed with the keys, and the database holds none")
+		return nil
+	}
+	doc, err := custody.ParseLogDocument(document)
+	if err != nil {
+		return err
+	}
+	keys, err := tlog.LogVerifiers(doc)
+	if err != nil {
+		return err
+	}
+	cp, err := tlog.OpenCheckpoint(note, doc.Origin, keys)
+	if err != nil {
+		result.problem("checkpoint", "the newest checkpoint kept beside the keys is not one of this log")
+		return nil
+	}
+	result.Signed = cp.Size
+	if cp.Size > result.Events {
+		result.problem("checkpoint", "a checkpoint of %d events was signed, the database holds %d: it is an old copy", cp.Size, result.Events)
+		return nil
+	}
+	// Check has made sure that the tree is that of the events.
+	if root, err := l.RootAt(ctx, cp.Size); err != nil {
+		return err
+	} else if root != cp.Root {
+		result.problem("checkpoint", "the first %d events are not those of the checkpoint signed: the database went on from an old copy", cp.Size)
+	}
+	return nil
+}
+
+// step is how many artifacts are asked of the ledger at once.
+const step = 256
+
+// everyArtifact hands out all artifacts, in the order of their items.
+func everyArtifact(ctx context.Context, l *ledger.Ledger, do func(a docket.Artifact, done, all uint64) error) error {
+	all, err := l.CountArtifacts(ctx)
+	if err != nil {
+		return err
+	}
+	var after custody.ID
+	for done := uint64(0); ; {
+		some, err := l.Artifacts(ctx, after, step)
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, a := range some {
+			done++
+			if err := do(a, done, max(all, done)); err != nil {
+				return err
+			}
+			after = a.Item
+		}
+	}
+}
+
+// checkObject compares an object with its row. What the store says no to is a
+// problem; a store that doesn't answer is an error.
+func checkObject(ctx context.Context, sh shelf, a docket.Artifact, bytes bool, result *CheckResult) error {
+	about := a.Item.String()
+	if a.Bucket != sh.bucket {
+		result.problem(about, "its object is in bucket %s, which is not the one configured", a.Bucket)
+		return nil
+	}
+	o, err := sh.store.Stat(ctx, a.Key, a.Version)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		result.problem(about, "its object %s, version %s, is not in the store", a.Key, a.Version)
+		return nil
+	case err != nil:
+		return err
+	case o.Size != a.Size:
+		result.problem(about, "its object has %d bytes, deposited were %d", o.Size, a.Size)
+		return nil
+	}
+	if o.Mode == "" || o.RetainUntil.Before(a.Until) {
+		result.problem(about, "its object is locked %q until %s, recorded is %s until %s", o.Mode, o.RetainUntil, a.Retention, a.Until)
+	}
+	if !bytes {
+		return nil
+	}
+	return rehash(ctx, sh, a, result)
+}
+
+// rehash reads an object whole.
+func rehash(ctx context.Context, sh shelf, a docket.Artifact, result *CheckResult) error {
+	body, err := sh.store.ReadRange(ctx, a.Key, a.Version, 0, a.Size)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, body)
+	result.Bytes += uint64(n)
+	if err != nil {
+		return err
+	}
+	if sum := evidence.Digest(h.Sum(nil)); sum != a.SHA256 {
+		result.problem(a.Item.String(), "its bytes have SHA-256 %s, deposited was %s", hex.EncodeToString(sum[:]), a.SHA256)
+	}
+	return nil
+}
