@@ -16,7 +16,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// run returns the exit code: 0 done, 1 error, 2 usage.
+// run returns the exit code: 0 done, 1 error, 2 usage, 3 not as recorded.
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -29,7 +29,7 @@ func run(args []string) int {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), demoCommand(), doctorCommand(), configCommand(), metricsCommand(), versionCommand(), storeChild())
+	root.AddCommand(serveCommand(), demoCommand(), doctorCommand(), checkCommand(), retentionCommand(), configCommand(), metricsCommand(), versionCommand(), storeChild())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch e := err.(type) {
@@ -38,6 +38,9 @@ func run(args []string) int {
 	case usageError:
 		fmt.Fprintf(os.Stderr, "custodyd: %v (custodyd --help)\n", e)
 		return 2
+	case notAsRecorded:
+		fmt.Fprintf(os.Stderr, "custodyd: %v\n", e)
+		return 3
 	}
 	if err != errTodo {
 		fmt.Fprintf(os.Stderr, "custodyd: %v\n", err)

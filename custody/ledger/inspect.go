@@ -7,6 +7,8 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // Inspect opens a log for reading, without its keys: it signs and writes
@@ -39,6 +41,18 @@ func Inspect(ctx context.Context, dsn string, logger *slog.Logger) (*Ledger, err
 func (l *Ledger) Size(ctx context.Context) (uint64, error) {
 	s, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
 	return s.size, unavailable(err)
+}
+
+// RootAt is the root of the tree of the first size events, from its tiles.
+func (l *Ledger) RootAt(ctx context.Context, size uint64) (evidence.Digest, error) {
+	root, err := tlog.Root(size, l.forest.reader(ctx))
+	return root, unavailable(err)
+}
+
+// CountArtifacts is how many artifacts there are.
+func (l *Ledger) CountArtifacts(ctx context.Context) (n uint64, err error) {
+	err = l.db.QueryRowContext(ctx, `SELECT count(*) FROM custody.artifacts`).Scan(&n)
+	return n, unavailable(err)
 }
 
 // Artifacts returns at most limit artifacts, in the order of their items, from

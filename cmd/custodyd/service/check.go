@@ -17,9 +17,6 @@ import (
 	"github.com/evidence-custody/custodyd/evidence/vault"
 )
 
-// ErrInUse advises where private parts belong to a running service.
-var ErrInUse = errors.New("a private database and store are their service's alone: stop it first (those configured from outside can be looked at while it serves)")
-
 // Progress is told how far a long work is: done of all, in its own units.
 type Progress func(done, all uint64)
 
@@ -56,7 +53,7 @@ func Check(ctx context.Context, o Options, bytes bool, progress Progress) (resul
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.end1(ctx)) }()
+	defer func() { err = errors.Join(err, s.leave(ctx)) }()
 	result = &CheckResult{Problems: []Problem{}}
 	if result.Events, err = l.Size(ctx); err != nil {
 		return nil, err
@@ -83,54 +80,6 @@ func Check(ctx context.Context, o Options, bytes bool, progress Progress) (resul
 		return nil
 	})
 	return result, err
-}
-
-// inspect opens database and store for a command beside the service.
-func inspect(ctx context.Context, o Options) (*Service, *ledger.Ledger, shelf, error) {
-	s := fresh(o)
-	l, sh, err := s.inspect(ctx)
-	if err != nil {
-		return nil, nil, shelf{}, errors.Join(err, s.end1(ctx))
-	}
-	return s, l, sh, nil
-}
-
-// end1 stops what inspect started, also where ctx has ended.
-func (s *Service) end1(ctx context.Context) error {
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-	defer cancel()
-	return s.Stop(stopping)
-}
-
-func (s *Service) inspect(ctx context.Context) (*ledger.Ledger, shelf, error) {
-	if err := s.prepare(); err != nil {
-		return nil, shelf{}, err
-	}
-	dsn := ""
-	if db := s.o.Database; db != nil {
-		dsn = db.App
-	} else {
-		var err error
-		if dsn, err = s.startDatabase(ctx); err != nil {
-			return nil, shelf{}, inUse(err)
-		}
-	}
-	l, err := ledger.Inspect(ctx, named(dsn, s.name), s.o.Log)
-	if err != nil {
-		return nil, shelf{}, err
-	}
-	s.started("ledger", func(context.Context) error { return l.Close() })
-	config := s.o.Store
-	if config == nil {
-		if config, err = s.startPrivateStore(ctx); err != nil {
-			return nil, shelf{}, inUse(err)
-		}
-	}
-	store, err := vault.Open(ctx, *config)
-	if err != nil {
-		return nil, shelf{}, err
-	}
-	return l, shelf{store: store, bucket: config.Bucket, mode: config.Mode}, nil
 }
 
 // checkMark holds the record to what is known to have been signed.
@@ -173,31 +122,6 @@ func (s *Service) checkMark(ctx context.Context, l *ledger.Ledger, document []by
 		result.problem("checkpoint", "the first %d events are not those of the checkpoint signed: the database went on from an old copy", cp.Size)
 	}
 	return nil
-}
-
-// step is how many artifacts are asked of the ledger at once.
-const step = 256
-
-// everyArtifact hands out all artifacts, in the order of their items.
-func everyArtifact(ctx context.Context, l *ledger.Ledger, do func(a docket.Artifact, done, all uint64) error) error {
-	all, err := l.CountArtifacts(ctx)
-	if err != nil {
-		return err
-	}
-	var after custody.ID
-	for done := uint64(0); ; {
-		some, err := l.Artifacts(ctx, after, step)
-		if err != nil || len(some) == 0 {
-			return err
-		}
-		for _, a := range some {
-			done++
-			if err := do(a, done, max(all, done)); err != nil {
-				return err
-			}
-			after = a.Item
-		}
-	}
 }
 
 // checkObject compares an object with its row. What the store says no to is a

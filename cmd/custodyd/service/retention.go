@@ -29,7 +29,7 @@ func ExtendRetention(ctx context.Context, o Options, until time.Time, items []ev
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.end1(ctx)) }()
+	defer func() { err = errors.Join(err, s.leave(ctx)) }()
 	result = &Extension{Until: until.UTC(), Problems: []Problem{}}
 	extend := func(a docket.Artifact, done, all uint64) error {
 		progress(done, all)

@@ -53,6 +53,17 @@ type part struct {
 // Start brings everything up, or nothing: where a part fails, those before it
 // are stopped again. ctx bounds the start only.
 func Start(ctx context.Context, o Options) (*Service, error) {
+	s := fresh(o)
+	if err := s.start(ctx); err != nil {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+		defer cancel()
+		return nil, errors.Join(err, s.Stop(stopCtx))
+	}
+	return s, nil
+}
+
+// fresh is a service of which nothing is started yet.
+func fresh(o Options) *Service {
 	if o.Announce == nil {
 		o.Announce = io.Discard
 	}
@@ -68,12 +79,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	}
 	s := &Service{o: o, name: processName(), failed: make(chan error, 4)}
 	s.life, s.end = context.WithCancel(context.Background())
-	if err := s.start(ctx); err != nil {
-		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-		defer cancel()
-		return nil, errors.Join(err, s.Stop(stopCtx))
-	}
-	return s, nil
+	return s
 }
 
 // stopPatience bounds an orderly stop after a start that failed.
