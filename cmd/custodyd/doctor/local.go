@@ -17,6 +17,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custodyd/certificate"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/child"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/config"
+	"github.com/evidence-custody/custodyd/cmd/custodyd/keysafe"
 	"github.com/evidence-custody/custodyd/custody/verify"
 )
 
@@ -132,11 +133,20 @@ func (v *visit) space() {
 // keys are the service's own. Only their files are looked at; which keys the
 // database's log has, the start compares.
 func (v *visit) keys(began bool) {
-	dir := filepath.Join(v.data, "keys")
+	dir := v.cfg.KeysDir
+	if dir == "" {
+		dir = filepath.Join(v.data, "keys")
+	}
 	var there, missing []string
 	sound := true
-	for _, name := range []string{"service.pem", "log.pem"} {
-		path := filepath.Join(dir, name)
+	for name, path := range map[string]string{"service.pem": v.cfg.ServiceKey, "log.pem": v.cfg.LogKey} {
+		if keysafe.InKMS(path) {
+			v.note("keys", "the one of %s is in a KMS, which is not asked here", strings.TrimSuffix(name, ".pem"))
+			continue
+		}
+		if path == "" {
+			path = filepath.Join(dir, name)
+		}
 		info, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -158,6 +168,9 @@ func (v *visit) keys(began bool) {
 			v.problem("keys", "restore it from the backup", "%s", words(err))
 			sound = false
 		}
+	}
+	if len(there)+len(missing) == 0 {
+		return
 	}
 	_, noDatabase := os.Stat(filepath.Join(v.data, "postgres", "pg"))
 	switch {
