@@ -3,7 +3,6 @@ package crash
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -36,7 +35,7 @@ func smallDisk(t *testing.T, dir, size string) {
 // TestFullDisk fills the disk that all state is on. The deposit is refused for
 // what it is, nothing acknowledged is lost, and with room made it is resumed.
 func TestFullDisk(t *testing.T) {
-	data := filepath.Join(stage.Dir(t), "state")
+	data := stage.Dir(t)
 	smallDisk(t, data, "260m")
 	s := &site{data: data}
 	s.start(t)

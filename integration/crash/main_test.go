@@ -32,7 +32,7 @@ type site struct {
 // newSite starts a service with a case and an exhibit in it.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{data: filepath.Join(stage.Dir(t), "state")}
+	s := &site{data: stage.Dir(t)}
 	s.start(t)
 	s.cast = stage.NewCast(t, s.process.URL, s.process.Token)
 	s.kase = s.cast.Investigator.OpenCase(t)

@@ -68,8 +68,8 @@ func refound(t *testing.T, m *matter, data string) {
 // and all the same keys of the server, with organisations of the same names
 // whose root keys the forger made. It is refused under the policy.
 func TestWholeForgery(t *testing.T) {
-	original := newMatter(t, filepath.Join(stage.Dir(t), "state"))
-	data := filepath.Join(stage.Dir(t), "state")
+	original := newMatter(t, stage.Dir(t))
+	data := stage.Dir(t)
 	refound(t, original, data)
 	forged := newMatter(t, data)
 	a, b := decode(t, original.zip), decode(t, forged.zip)
@@ -119,7 +119,7 @@ func TestWholeForgery(t *testing.T) {
 // TestAlteredRows has a superuser remove the triggers and change rows: the
 // check of the whole record finds each, and the next start refuses.
 func TestAlteredRows(t *testing.T) {
-	m := newMatter(t, filepath.Join(stage.Dir(t), "state"))
+	m := newMatter(t, stage.Dir(t))
 	db := stage.Database(t, m.data, localpg.Superuser)
 	do := func(statement string) {
 		t.Helper()
@@ -188,7 +188,7 @@ func TestAlteredRows(t *testing.T) {
 // TestRollback puts an older copy of the database back. The service alone
 // can't know; who has seen a newer checkpoint does, and signs nothing.
 func TestRollback(t *testing.T) {
-	m := newMatter(t, filepath.Join(stage.Dir(t), "state"))
+	m := newMatter(t, stage.Dir(t))
 	officer, analyst := m.cast.Investigator, m.cast.Analyst
 	stage.Stop(t, m.svc)
 	older := filepath.Join(m.data, "older")

@@ -2,7 +2,6 @@ package forgery
 
 import (
 	"bytes"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +18,7 @@ import (
 // server, write dossiers around a true story. Each is proven and signed as a
 // true one is; none is whole under the policy.
 func TestForgedEvents(t *testing.T) {
-	m := newMatter(t, filepath.Join(stage.Dir(t), "state"))
+	m := newMatter(t, stage.Dir(t))
 	f := newForger(t, m)
 	policy := m.cast.Policy
 	officer, analyst := m.cast.Investigator, m.cast.Analyst
@@ -143,7 +142,7 @@ func TestForgedEvents(t *testing.T) {
 // TestTwoStories: the custodian and the operator together can give one exhibit
 // to two. Each dossier is whole by itself; shown together they convict.
 func TestTwoStories(t *testing.T) {
-	m := newMatter(t, filepath.Join(stage.Dir(t), "state"))
+	m := newMatter(t, stage.Dir(t))
 	f := newForger(t, m)
 	analyst := m.cast.Analyst
 	var zips [][]byte

@@ -73,7 +73,7 @@ func house(t *testing.T) *stage.Cast {
 		if data, shared.remove, err = runner.TempState(); err != nil {
 			t.Fatal(err)
 		}
-		o := stage.Options(filepath.Join(data, "state"))
+		o := stage.Options(data)
 		o.MaxArtifact = maxArtifact
 		svc, err := service.Start(stage.Context(t), o)
 		if err != nil {

@@ -64,7 +64,7 @@ type Process struct {
 }
 
 // ServeProcess starts custodyd serve on a state directory and waits until it
-// serves. It is killed at the end of the test, if it still runs.
+// serves. It is stopped at the end of the test, if it still runs.
 func ServeProcess(t testing.TB, data string, args ...string) *Process {
 	t.Helper()
 	cmd := exec.Command(Build(t).Custodyd, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)...)
@@ -85,8 +85,13 @@ func serveProcess(t testing.TB, cmd *exec.Cmd) *Process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-p.done
+		// Politely: killed, it leaves a database that still writes while it stops.
+		_ = cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-p.done:
+		case <-time.After(patience):
+			p.Kill()
+		}
 	})
 	serving := make(chan bool, 1)
 	go func() {
