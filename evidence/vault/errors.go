@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -85,6 +86,36 @@ func refused(err error) bool {
 
 // gaveUp reports whether the caller, not the store, ended the request.
 func gaveUp(ctx context.Context) bool { return ctx.Err() != nil }
+
+// What may be repeated is, so many times in all, after pauses that double.
+const (
+	repeatTries = 4
+	repeatPause = 50 * time.Millisecond
+)
+
+// final reports whether repeating the request would come to the same.
+func final(ctx context.Context, err error) bool {
+	return err == nil || refused(err) || gaveUp(ctx) || errors.Is(err, ErrChecksum) || errors.Is(classed(err), ErrFull)
+}
+
+// insist repeats what is safe to repeat until the server answers.
+func insist(ctx context.Context, do func() error) error {
+	for try, pause := 1, repeatPause; ; try, pause = try+1, 2*pause {
+		if err := do(); final(ctx, err) || try == repeatTries || !wait(ctx, pause) {
+			return err
+		}
+	}
+}
+
+// wait reports whether the caller still waits after the pause.
+func wait(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
+	}
+}
 
 // exactly is a body that must have n bytes: a shorter one ends in
 // io.ErrUnexpectedEOF, never in a clean end.

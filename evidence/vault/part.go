@@ -151,19 +151,29 @@ func (s *Store) PutPart(ctx context.Context, u Upload, n int, data []byte) (Part
 		return Part{}, fmt.Errorf("couldn't store %d bytes as part %d of %d, it has %d: %w", len(data), n, u.Parts(), want, ErrParts)
 	}
 	crc := ChecksumOf(data)
-	part, err := s.putPart(ctx, s.core, u, n, data, crc)
-	if err != nil && !refused(err) && !gaveUp(ctx) {
+	var part Part
+	var err error
+	for try, pause := 1, repeatPause; ; try, pause = try+1, 2*pause {
+		// minio-go repeats no part whose body was on its way. It is safe to: the
+		// same part put again replaces the one before.
+		if part, err = s.putPart(ctx, s.core, u, n, data, crc); err == nil {
+			return part, nil
+		}
+		if final(ctx, err) {
+			break
+		}
 		// A server that says no before it has read the part may hang up, and
 		// its answer is lost with the connection. Whether it still knows the
 		// upload tells that case from a mishap on the way.
 		if _, asked := s.core.ListObjectParts(ctx, s.bucket, u.Key, u.ID, 0, 1); errors.Is(classed(asked), ErrNotFound) {
 			err = asked
+			break
+		}
+		if try == repeatTries || !wait(ctx, pause) {
+			break
 		}
 	}
-	if err != nil {
-		return Part{}, fmt.Errorf("couldn't store part %d of %s: %w", n, u.Key, classed(err))
-	}
-	return part, nil
+	return Part{}, fmt.Errorf("couldn't store part %d of %s: %w", n, u.Key, classed(err))
 }
 
 func (s *Store) putPart(ctx context.Context, core *minio.Core, u Upload, n int, data []byte, crc Checksum) (Part, error) {

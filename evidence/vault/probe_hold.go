@@ -80,7 +80,7 @@ func (p *probe) short(ctx context.Context) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	part, err := p.putPart(ctx, p.core, u, 1, data, ChecksumOf(data))
+	part, err := p.PutPart(ctx, u, 1, data)
 	if err != nil {
 		return Object{}, err
 	}
@@ -88,9 +88,9 @@ func (p *probe) short(ctx context.Context) (Object, error) {
 }
 
 func (s *Store) hold(ctx context.Context, key, version string, status minio.LegalHoldStatus) error {
-	return s.once.PutObjectLegalHold(ctx, s.bucket, key, minio.PutObjectLegalHoldOptions{Status: &status, VersionID: version})
+	return s.core.PutObjectLegalHold(ctx, s.bucket, key, minio.PutObjectLegalHoldOptions{Status: &status, VersionID: version})
 }
 
 func (s *Store) remove(ctx context.Context, key, version string) error {
-	return s.once.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{VersionID: version})
+	return s.core.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{VersionID: version})
 }

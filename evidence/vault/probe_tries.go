@@ -17,7 +17,10 @@ func (p *probe) bucketLock(ctx context.Context) error { return p.checkLock(ctx) 
 
 func (p *probe) wrongChecksum(ctx context.Context) error {
 	const check = "wrong-checksum"
-	_, err := p.putPart(ctx, p.once, p.upload, 1, p.data, ^ChecksumOf(p.data))
+	err := insist(ctx, func() error {
+		_, err := p.putPart(ctx, p.once, p.upload, 1, p.data, ^ChecksumOf(p.data))
+		return err
+	})
 	if err == nil {
 		return &UnsafeStoreError{check, "a part whose checksum was wrong was accepted"}
 	}
@@ -72,7 +75,7 @@ func (p *probe) abortedPart(ctx context.Context) error {
 		return err
 	}
 	data := []byte(p.aborted.Key)
-	part, err := p.putPart(ctx, p.core, p.aborted, 1, data, ChecksumOf(data))
+	part, err := p.PutPart(ctx, p.aborted, 1, data)
 	if err != nil {
 		return err
 	}
@@ -84,8 +87,11 @@ func (p *probe) abortedPart(ctx context.Context) error {
 	} else if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	_, err = p.once.CompleteMultipartUpload(ctx, p.bucket, p.aborted.Key, p.aborted.ID,
-		[]minio.CompletePart{{PartNumber: 1, ETag: part.ETag, ChecksumCRC64NVME: part.CRC.String()}}, minio.PutObjectOptions{})
+	err = insist(ctx, func() error {
+		_, err := p.once.CompleteMultipartUpload(ctx, p.bucket, p.aborted.Key, p.aborted.ID,
+			[]minio.CompletePart{{PartNumber: 1, ETag: part.ETag, ChecksumCRC64NVME: part.CRC.String()}}, minio.PutObjectOptions{})
+		return err
+	})
 	if err != nil && !refused(err) {
 		return err
 	}
@@ -101,7 +107,7 @@ func (p *probe) abortedPart(ctx context.Context) error {
 func (p *probe) readBack(ctx context.Context) error {
 	const check = "read-back"
 	data := []byte(p.upload.Key)
-	part, err := p.putPart(ctx, p.core, p.upload, 1, data, ChecksumOf(data))
+	part, err := p.PutPart(ctx, p.upload, 1, data)
 	if err != nil {
 		return err
 	}
@@ -116,12 +122,16 @@ func (p *probe) readBack(ctx context.Context) error {
 		return &UnsafeStoreError{"bucket-versioning", "a new object has no version id"}
 	}
 	p.object, p.made = o, true
-	body, err := p.ReadRange(ctx, o.Key, o.Version, 0, o.Size)
-	if err != nil {
+	var got []byte
+	err = insist(ctx, func() error {
+		body, err := p.ReadRange(ctx, o.Key, o.Version, 0, o.Size)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		got, err = io.ReadAll(body)
 		return err
-	}
-	got, err := io.ReadAll(body)
-	body.Close()
+	})
 	if err != nil {
 		return err
 	}
@@ -158,7 +168,7 @@ func (p *probe) deleteLocked(ctx context.Context) error {
 // survives tries to delete a version and reports whether it is still there,
 // and whether the server said no: a yes that is not meant is no answer either.
 func (p *probe) survives(ctx context.Context, o Object, bypass bool) (bool, error) {
-	err := p.once.RemoveObject(ctx, p.bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.Version, GovernanceBypass: bypass})
+	err := p.core.RemoveObject(ctx, p.bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.Version, GovernanceBypass: bypass})
 	if err != nil && !refused(err) {
 		return false, err
 	}
@@ -171,7 +181,7 @@ func (p *probe) survives(ctx context.Context, o Object, bypass bool) (bool, erro
 
 func (p *probe) shortenLocked(ctx context.Context) error {
 	mode, earlier := minio.RetentionMode(p.mode), p.until.Add(-probeRetention/2)
-	err := p.once.PutObjectRetention(ctx, p.bucket, p.object.Key, minio.PutObjectRetentionOptions{
+	err := p.core.PutObjectRetention(ctx, p.bucket, p.object.Key, minio.PutObjectRetentionOptions{
 		Mode: &mode, RetainUntilDate: &earlier, VersionID: p.object.Version,
 	})
 	if err != nil && !refused(err) {

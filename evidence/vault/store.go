@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -148,18 +150,24 @@ type Pending struct {
 	Begun   time.Time
 }
 
-// ListUploads returns the pending uploads of evidence, in the order of their keys.
+// ListUploads returns the pending uploads of evidence that the server tells of,
+// in the order of their keys. MinIO tells only of those begun since its own
+// start, so what is pending is the caller's to remember.
 func (s *Store) ListUploads(ctx context.Context) ([]Pending, error) {
 	var all []Pending
 	for key, id := "", ""; ; {
-		page, err := s.core.ListMultipartUploads(ctx, s.bucket, evidencePrefix, key, id, "", 1000)
+		// Asked for a prefix, MinIO takes it for a whole key and finds nothing.
+		page, err := s.core.ListMultipartUploads(ctx, s.bucket, "", key, id, "", 1000)
 		if err != nil {
 			return nil, fmt.Errorf("couldn't list the pending uploads: %w", classed(err))
 		}
 		for _, u := range page.Uploads {
-			all = append(all, Pending{Key: u.Key, ID: u.UploadID, Begun: u.Initiated})
+			if strings.HasPrefix(u.Key, evidencePrefix) {
+				all = append(all, Pending{Key: u.Key, ID: u.UploadID, Begun: u.Initiated})
+			}
 		}
 		if !page.IsTruncated || (page.NextKeyMarker == key && page.NextUploadIDMarker == id) {
+			slices.SortFunc(all, func(a, b Pending) int { return strings.Compare(a.Key, b.Key) })
 			return all, nil
 		}
 		key, id = page.NextKeyMarker, page.NextUploadIDMarker
