@@ -33,8 +33,12 @@ func refound(t *testing.T, m *matter, data string) {
 	if data, err = runner.MakeState(data); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("cp", "-a", filepath.Join(m.data, "keys"), data).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v %s", err, out)
+	if err := os.Mkdir(filepath.Join(data, "keys"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// The keys, and not what lies beside them and says how far they have signed.
+	for _, name := range []string{"service.pem", "log.pem"} {
+		copyDir(t, filepath.Join(m.data, "keys", name), filepath.Join(data, "keys", name))
 	}
 	ctx := stage.Context(t)
 	pg, err := localpg.Start(ctx, localpg.Options{Dir: filepath.Join(data, "postgres"), SocketDir: stage.SocketDir(t, data), Runner: runner})
@@ -185,14 +189,15 @@ func TestAlteredRows(t *testing.T) {
 	}
 }
 
-// TestRollback puts an older copy of the database back. The service alone
-// can't know; who has seen a newer checkpoint does, and signs nothing.
+// TestRollback puts an older copy of the database back: the service notices by
+// what it keeps beside its keys. Whoever puts that back too deceives the
+// service, and not those who have seen a newer checkpoint: they sign nothing.
 func TestRollback(t *testing.T) {
 	m := newMatter(t, stage.Dir(t))
 	officer, analyst := m.cast.Investigator, m.cast.Analyst
 	stage.Stop(t, m.svc)
-	older := filepath.Join(m.data, "older")
-	copyDir(t, filepath.Join(m.data, "postgres"), older)
+	older := filepath.Join(stage.Dir(t), "older")
+	copyDir(t, m.data, older)
 	m.svc = stage.Serve(t, stage.Options(m.data))
 	m.cast.Reach(t, m.svc.URL())
 	gone := officer.OpenCase(t)
@@ -200,16 +205,31 @@ func TestRollback(t *testing.T) {
 		t.Fatal(err)
 	}
 	stage.Stop(t, m.svc)
-	if err := os.RemoveAll(filepath.Join(m.data, "postgres")); err != nil {
-		t.Fatal(err)
+	putBack := func(name string) {
+		t.Helper()
+		if err := os.RemoveAll(filepath.Join(m.data, name)); err != nil {
+			t.Fatal(err)
+		}
+		copyDir(t, filepath.Join(older, name), filepath.Join(m.data, name))
 	}
-	if err := os.Rename(older, filepath.Join(m.data, "postgres")); err != nil {
-		t.Fatal(err)
-	}
+	putBack("postgres")
 	svc, err := service.Start(stage.Context(t), stage.Options(m.data))
+	if err == nil {
+		stage.Stop(t, svc)
+		t.Fatal("the service starts on an older copy of its database")
+	}
+	if !strings.Contains(err.Error(), "an old copy was put back") {
+		t.Errorf("it says: %v", err)
+	}
+	entries, err := os.ReadDir(older)
 	if err != nil {
-		t.Logf("the service itself notices: %v", err)
-		return
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		putBack(e.Name())
+	}
+	if svc, err = service.Start(stage.Context(t), stage.Options(m.data)); err != nil {
+		t.Fatalf("with everything put back: %v", err)
 	}
 	t.Cleanup(func() { stage.Stop(t, svc) })
 	m.cast.Reach(t, svc.URL())
