@@ -35,7 +35,9 @@ func find(uid int, byID, byName func(string) (*user.User, error)) (Account, erro
 	if uid != 0 {
 		u, err := byID(strconv.Itoa(uid))
 		if err != nil {
-			return Account{}, fmt.Errorf("couldn't find the name of user id %d, which PostgreSQL needs: add it to /etc/passwd: %w", uid, err)
+			// A container's user has no name, and with an outside database and
+			// store needs none. Only PostgreSQL does, which says so itself.
+			return Account{Name: "user id " + strconv.Itoa(uid), UID: uint32(uid), GID: uint32(os.Getegid())}, nil
 		}
 		return account(u, false)
 	}

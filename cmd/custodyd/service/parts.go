@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -25,7 +26,7 @@ func (s *Service) startDatabase(ctx context.Context) (string, error) {
 			return "", err
 		}
 		s.say("database:       as configured")
-		return db.App, nil
+		return db.App, s.inspectDatabase(ctx, db.App)
 	}
 	sockets, err := s.runner.RuntimeDir(s.data)
 	if err != nil {
@@ -42,11 +43,27 @@ func (s *Service) startDatabase(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.say("database:       private PostgreSQL %d in %s, as %s, no port", pg.Major(), filepath.Join(s.data, "postgres"), s.runner.Account().Name)
-	return pg.DSN(migrations.RoleApp), nil
+	return pg.DSN(migrations.RoleApp), s.inspectDatabase(ctx, pg.DSN(migrations.RoleApp))
+}
+
+// inspectDatabase refuses a database that would not protect the record.
+func (s *Service) inspectDatabase(ctx context.Context, dsn string) error {
+	found, err := migrations.Inspect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Warning {
+			s.o.Log.Warn("the database protects the record less than it could", "rule", f.Rule, "why", f.Why)
+		}
+	}
+	return migrations.Unsafe(found)
 }
 
 // startStore opens the vault and refuses one that would not protect evidence.
-func (s *Service) startStore(ctx context.Context) (shelf, error) {
+// A log whose bucket is gone has lost its evidence: only a new log, in the
+// database at dsn, gets a new bucket.
+func (s *Service) startStore(ctx context.Context, dsn string) (shelf, error) {
 	config := s.o.Store
 	if config == nil {
 		var err error
@@ -60,7 +77,18 @@ func (s *Service) startStore(ctx context.Context) (shelf, error) {
 	if err != nil {
 		return shelf{}, err
 	}
-	if err := store.EnsureBucket(ctx); err != nil {
+	founded, err := migrations.Founded(ctx, dsn)
+	if err != nil {
+		return shelf{}, err
+	}
+	if founded {
+		if err = store.CheckBucket(ctx); errors.Is(err, vault.ErrNotFound) {
+			err = fmt.Errorf("the database holds a log, and the bucket %q of its evidence is gone: restore it, or name the one that is meant: %w", config.Bucket, err)
+		}
+	} else {
+		err = store.EnsureBucket(ctx)
+	}
+	if err != nil {
 		return shelf{}, err
 	}
 	if err := store.Probe(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -99,7 +100,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.shelf, err = s.startStore(ctx); err != nil {
+	if s.shelf, err = s.startStore(ctx, dsn); err != nil {
 		return err
 	}
 	if err := s.openLedger(ctx, dsn); err != nil {
@@ -130,6 +131,16 @@ func (s *Service) prepare() error {
 		if dir, err = child.StateDir(); err != nil {
 			return err
 		}
+	}
+	if s.o.Database != nil && s.o.Store != nil {
+		// Nothing runs in it under another account: it may be closed to all others.
+		if s.data, err = filepath.Abs(dir); err != nil {
+			return fmt.Errorf("couldn't resolve the data directory %s: %w", dir, err)
+		}
+		if err := os.MkdirAll(s.data, 0o711); err != nil {
+			return fmt.Errorf("couldn't make the data directory: %w", err)
+		}
+		return nil
 	}
 	s.data, err = runner.MakeState(dir)
 	return err
