@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,23 +11,6 @@ import (
 
 	"github.com/evidence-custody/custodyd/migrations"
 )
-
-// minPostgres is the oldest major version that is served.
-const minPostgres = 15
-
-// settings that decide whether what was acknowledged outlives a power cut, and
-// the values that are safe; the last is what is said of others.
-var settings = []struct {
-	name  string
-	safe  []string
-	state State
-	do    string
-}{
-	{"fsync", []string{"on"}, Problem, "set fsync = on: a power cut can destroy the database"},
-	{"full_page_writes", []string{"on"}, Problem, "set full_page_writes = on: a power cut can tear pages"},
-	{"synchronous_commit", []string{"on", "remote_apply"}, Problem, "set synchronous_commit = on, for custody_app and its database, too: acknowledged events can be lost"},
-	{"data_checksums", []string{"on"}, Warning, "switch them on while the server is stopped (pg_checksums --enable): rot on its disk goes unnoticed"},
-}
 
 // examine looks at the database as custody_app, who alone serves.
 func (v *visit) examine(ctx context.Context, dsn string, outside bool) {
@@ -54,17 +36,17 @@ func (v *visit) examine(ctx context.Context, dsn string, outside bool) {
 		v.problem("database", "look whether it runs, can be reached from here, and knows this role and password", "%s can't be reached: %s", where, words(err))
 		return
 	}
-	if number/10000 < minPostgres {
-		v.problem("database", fmt.Sprintf("use PostgreSQL %d or newer", minPostgres), "%s is PostgreSQL %d", where, number/10000)
+	if number/10000 < migrations.MinVersion {
+		v.problem("database", fmt.Sprintf("use PostgreSQL %d or newer", migrations.MinVersion), "%s is PostgreSQL %d", where, number/10000)
 		return
 	}
 	before := len(v.findings)
 	if off := v.now().Sub(now).Abs(); off > 5*time.Second {
 		v.warn("database", "keep both clocks by NTP", "its clock and this machine's differ by %s", off.Round(time.Second))
 	}
-	v.settings(ctx, db)
-	v.roles(ctx, db)
-	v.tables(ctx, db)
+	if !v.inspect(ctx, db, dsn) {
+		return
+	}
 	if len(v.findings) == before {
 		v.ok("database", "PostgreSQL %d at %s: durable, roles, grants and triggers as they must be", number/10000, where)
 	}
@@ -90,60 +72,55 @@ func (v *visit) migrator(ctx context.Context, dsn string) {
 	}
 }
 
-func (v *visit) settings(ctx context.Context, db *sql.DB) {
-	for _, s := range settings {
-		var got string
-		if err := db.QueryRowContext(ctx, `SELECT current_setting($1)`, s.name).Scan(&got); err != nil {
-			v.problem("database", "look into the database's log", "couldn't ask for %s: %s", s.name, words(err))
-		} else if !slices.Contains(s.safe, got) {
-			v.findings = append(v.findings, Finding{s.state, "database", fmt.Sprintf("%s is %s", s.name, got), s.do})
+// inspect holds settings, roles, grants and triggers to what every start does.
+// It says whether there is anything to hold.
+func (v *visit) inspect(ctx context.Context, db *sql.DB, dsn string) bool {
+	var migrated bool
+	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'custody')`).Scan(&migrated); err == nil && !migrated {
+		v.note("database", "it can be reached and is not migrated yet; the first start does that")
+		return false
+	}
+	found, err := migrations.Inspect(ctx, dsn)
+	if err != nil {
+		v.problem("database", "look into the database's log", "%s", words(err))
+	}
+	for _, f := range found {
+		says := f.Rule + ": " + strings.Join(strings.Fields(f.Why), " ")
+		do := "find out who changed it, check the log whole, and put it right as the migrations made it; the next start is refused until then"
+		if strings.HasPrefix(f.Rule, "setting.") {
+			do = "change that setting of the database"
+		}
+		if f.Warning {
+			v.warn("database", do, "%s", says)
+		} else {
+			v.problem("database", do, "%s", says)
 		}
 	}
-}
-
-// roles: who serves must not be able to do more than it is granted.
-func (v *visit) roles(ctx context.Context, db *sql.DB) {
-	var super, owner, create bool
-	var user string
-	err := db.QueryRowContext(ctx, `SELECT current_user, r.rolsuper OR r.rolbypassrls OR r.rolreplication, r.rolcreaterole,
-		EXISTS (SELECT FROM pg_catalog.pg_roles o WHERE o.rolname = $1 AND pg_catalog.pg_has_role(r.oid, o.oid, 'MEMBER'))
-		FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`, migrations.RoleOwner).Scan(&user, &super, &create, &owner)
-	switch {
-	case err != nil:
-		v.problem("database", "look into the database's log", "couldn't ask for roles: %s", words(err))
-	case super || create || owner:
-		v.problem("database", "serve as custody_app, and give it nothing but what the migrations grant", "%s can do more than serve: change the chain, drop its triggers or give itself more", user)
-	}
+	v.tables(ctx, db)
+	return true
 }
 
 const (
-	read  = "SELECT"
 	add   = "INSERT,SELECT"
 	edit  = "INSERT,SELECT,UPDATE"
 	every = "DELETE,INSERT,SELECT,UPDATE"
 )
 
-// granted is what the migrations left custody_app; appendOnly tables also have
-// the two triggers, and custody_auditor reads them.
+// granted is what the migrations left custody_app of the tables beside the chain.
 var granted = map[string]string{
-	"events": add, "links": add, "keys": add, "details": add, "event_details": add, "documents": add, "event_documents": add,
-	"tiles": add, "checkpoints": add, "artifacts": add,
 	"log_state": "SELECT,UPDATE", "chains": edit, "parts": add,
 	"uploads": every, "upload_parts": every, "tokens": every, "assertions": every, "idempotency": every,
 	"invitations": edit, "reports": add, "report_files": add,
 }
 
-var appendOnly = []string{"events", "links", "keys", "details", "event_details", "documents", "event_documents", "tiles", "checkpoints", "artifacts"}
-
-// tables holds owners, grants and triggers to what the migrations made.
+// tables holds the grants on what is no part of the chain to those of the
+// migrations: Inspect, by which a start is refused, looks at the chain.
 func (v *visit) tables(ctx context.Context, db *sql.DB) {
 	rows, err := db.QueryContext(ctx, `
-		SELECT c.relname, pg_catalog.pg_get_userbyid(c.relowner),
+		SELECT c.relname,
 			coalesce((SELECT string_agg(g.who || ':' || g.what, ' ' ORDER BY g.who) FROM (
 				SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(a.grantee) END AS who, string_agg(a.privilege_type, ',' ORDER BY a.privilege_type) AS what
-				FROM pg_catalog.aclexplode(c.relacl) a WHERE a.grantee <> c.relowner GROUP BY 1) g), ''),
-			(SELECT count(*) FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-				WHERE t.tgrelid = c.oid AND t.tgname IN ('append_only_row', 'append_only_table') AND t.tgenabled = 'A' AND p.proname = 'refuse_change')
+				FROM pg_catalog.aclexplode(c.relacl) a WHERE a.grantee <> c.relowner GROUP BY 1) g), '')
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'custody' AND c.relkind IN ('r', 'p') AND c.relname <> 'migrations'`)
 	if err != nil {
@@ -153,9 +130,8 @@ func (v *visit) tables(ctx context.Context, db *sql.DB) {
 	defer rows.Close()
 	seen, wrong := 0, []string(nil)
 	for rows.Next() {
-		var name, owner, grants string
-		var triggers int
-		if err := rows.Scan(&name, &owner, &grants, &triggers); err != nil {
+		var name, grants string
+		if err := rows.Scan(&name, &grants); err != nil {
 			v.problem("database", "look into the database's log", "couldn't ask for tables: %s", words(err))
 			return
 		}
@@ -164,25 +140,13 @@ func (v *visit) tables(ctx context.Context, db *sql.DB) {
 			continue // of a newer version, or the administrator's own
 		}
 		seen++
-		chain := slices.Contains(appendOnly, name)
-		expect := migrations.RoleApp + ":" + want
-		if chain {
-			expect += " " + migrations.RoleAuditor + ":" + read
-		}
-		switch {
-		case owner != migrations.RoleOwner:
-			wrong = append(wrong, fmt.Sprintf("%s belongs to %s", name, owner))
-		case grants != expect:
+		if expect := migrations.RoleApp + ":" + want; grants != expect {
 			wrong = append(wrong, fmt.Sprintf("%s is granted %q, not %q", name, grants, expect))
-		case chain && triggers != 2:
-			wrong = append(wrong, fmt.Sprintf("%s has lost a trigger that keeps it append-only", name))
 		}
 	}
 	switch err := rows.Err(); {
 	case err != nil:
 		v.problem("database", "look into the database's log", "couldn't ask for tables: %s", words(err))
-	case seen == 0:
-		v.note("database", "it is not migrated yet; the first start does")
 	case seen < len(granted):
 		v.problem("database", "start this version of custodyd once, which migrates; a table that was dropped comes from the backup", "%d of %d tables are there", seen, len(granted))
 	case len(wrong) > 0:
