@@ -25,18 +25,8 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/kms/cliplugin/handler"
 )
 
-// TestMain is also the program that sigstore runs for kept://, a KMS of this
-// test: its keys are files.
-func TestMain(m *testing.M) {
-	if strings.HasPrefix(filepath.Base(os.Args[0]), "sigstore-kms-") {
-		if err := plugin(); err != nil {
-			_ = handler.WriteErrorResponse(os.Stdout, err)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
+// plugin is the program that sigstore runs for kept://, a KMS of these tests:
+// its keys are files. TestMain calls it.
 func plugin() error {
 	args, err := handler.GetPluginArgs(os.Args)
 	if err != nil {
@@ -66,7 +56,9 @@ func (kept) CryptoSigner(context.Context, func(error)) (crypto.Signer, crypto.Si
 func (kept) SupportedAlgorithms() []string { return nil }
 func (kept) DefaultAlgorithm() string      { return "" }
 
-func TestPlugin(t *testing.T) {
+// Install puts the KMS's program on the test's PATH.
+func Install(t *testing.T) {
+	t.Helper()
 	dir := t.TempDir()
 	exe, err := os.Executable()
 	if err != nil {
@@ -76,6 +68,10 @@ func TestPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+func TestPlugin(t *testing.T) {
+	Install(t)
 	files := Place{Dir: t.TempDir()}
 	local, err := Open(t.Context(), files, true)
 	if err != nil {

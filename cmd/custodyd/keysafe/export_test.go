@@ -1,0 +1,4 @@
+package keysafe
+
+// Plugin is the program of the KMS kept://.
+var Plugin = plugin

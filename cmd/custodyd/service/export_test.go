@@ -1,0 +1,4 @@
+package service
+
+// Tidy is what every hour does.
+var Tidy = (*Service).tidy
