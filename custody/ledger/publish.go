@@ -200,6 +200,11 @@ func (l *Ledger) receiptAt(ctx context.Context, at place, cp docket.Checkpoint) 
 // publishHead publishes the committed head, after computing its root from the
 // tree itself: log_state alone is not believed.
 func (l *Ledger) publishHead(ctx context.Context) (docket.Checkpoint, error) {
+	// Before the state: another replica moves both on, and the state first.
+	last, err := l.published(ctx)
+	if err != nil {
+		return docket.Checkpoint{}, err
+	}
 	s, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
 	if err != nil {
 		return docket.Checkpoint{}, unavailable(err)
@@ -211,21 +216,26 @@ func (l *Ledger) publishHead(ctx context.Context) (docket.Checkpoint, error) {
 	if root != s.root {
 		return docket.Checkpoint{}, l.altered(docket.AlteredF("the tree of %d leaves has root %s, log_state says %s", s.size, root.Short(), s.root.Short()))
 	}
-	if err := l.extends(ctx, s.size); err != nil {
+	if err := l.extends(ctx, last, s.size); err != nil {
 		return docket.Checkpoint{}, err
 	}
 	return l.publish(ctx, s.size, root)
 }
 
-// extends checks that the tree of size leaves goes on from the newest
-// published checkpoint.
-func (l *Ledger) extends(ctx context.Context, size uint64) error {
+// published returns the newest published checkpoint; nil if there is none.
+func (l *Ledger) published(ctx context.Context) (*docket.Checkpoint, error) {
 	cp, err := l.Checkpoint(ctx)
 	if errors.Is(err, docket.ErrNotFound) {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
+	return &cp, err
+}
+
+// extends checks that the tree of size leaves goes on from a checkpoint that
+// was the newest published before size was read.
+func (l *Ledger) extends(ctx context.Context, cp *docket.Checkpoint, size uint64) error {
+	if cp == nil {
+		return nil
 	}
 	if cp.Size > size {
 		return l.altered(docket.AlteredF("a checkpoint of %d leaves was published, the log has %d: an old copy was put back?", cp.Size, size))

@@ -15,6 +15,11 @@ import (
 // publication that a dead predecessor owes. A normal start and one after a
 // crash are the same.
 func (l *Ledger) resume(ctx context.Context) error {
+	// Before the state: another replica may be moving both on.
+	last, err := l.published(ctx)
+	if err != nil {
+		return fmt.Errorf("couldn't read the newest checkpoint (is the database migrated?): %w", err)
+	}
 	s, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
 	if err != nil {
 		return fmt.Errorf("couldn't read the log's state (is the database migrated?): %w", unavailable(err))
@@ -26,7 +31,7 @@ func (l *Ledger) resume(ctx context.Context) error {
 		if l.cfg.Signed != nil {
 			return docket.AlteredF("these keys have signed a log already, and the database holds none: restore that log's database, or take new keys for a new log")
 		}
-		return l.extends(ctx, 0)
+		return l.extends(ctx, last, 0)
 	}
 	id, err := l.readIdentity(ctx)
 	if err != nil {
@@ -65,7 +70,9 @@ func (l *Ledger) resumeTree(ctx context.Context, s state) error {
 }
 
 // checkTail hashes the newest leaves again, up to a tile of them: the events
-// that a torn write or a hasty hand would most likely have touched.
+// that a torn write or a hasty hand would most likely have touched. Events past
+// size count only where log_state still says size: otherwise another replica
+// appended them meanwhile.
 func (l *Ledger) checkTail(ctx context.Context, size uint64) error {
 	from := max(int64(size)-tileWidth, 0)
 	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+`, leaf FROM custody.events WHERE index >= $1 ORDER BY index`, from)
@@ -80,8 +87,15 @@ func (l *Ledger) checkTail(ctx context.Context, size uint64) error {
 		}
 		next++
 	}
-	if next != size {
-		return docket.AlteredF("the log has %d events, log_state says %d", next, size)
+	if next == size {
+		return nil
+	}
+	now, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
+	if err != nil {
+		return unavailable(err)
+	}
+	if next < size || now.size < next {
+		return docket.AlteredF("the log has %d events, log_state says %d", next, now.size)
 	}
 	return nil
 }
