@@ -40,6 +40,7 @@ func refound(t *testing.T, m *matter, data string) {
 	for _, name := range []string{"service.pem", "log.pem"} {
 		copyDir(t, filepath.Join(m.data, "keys", name), filepath.Join(data, "keys", name))
 	}
+	copyDir(t, filepath.Join(m.data, "store"), filepath.Join(data, "store"))
 	ctx := stage.Context(t)
 	pg, err := localpg.Start(ctx, localpg.Options{Dir: filepath.Join(data, "postgres"), SocketDir: stage.SocketDir(t, data), Runner: runner})
 	if err != nil {
@@ -141,7 +142,8 @@ func TestAlteredRows(t *testing.T) {
 	if err := check(); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"events", "links", "keys", "details", "event_details", "documents", "event_documents", "checkpoints", "artifacts"} {
+	tables := []string{"events", "links", "keys", "details", "event_details", "documents", "event_documents", "checkpoints", "artifacts"}
+	for _, table := range tables {
 		do(`DROP TRIGGER append_only_row ON custody.` + table)
 	}
 	for _, statement := range []string{
@@ -174,8 +176,11 @@ func TestAlteredRows(t *testing.T) {
 			t.Fatalf("put back as it was: %v", err)
 		}
 	}
-	// The next start compares too.
+	// The next start compares too, also where the triggers are put back.
 	do(`UPDATE custody.events SET spki = (SELECT spki FROM custody.events WHERE index = 1) WHERE kind = 'case.opened'`)
+	for _, table := range tables {
+		do(`CREATE TRIGGER append_only_row BEFORE UPDATE OR DELETE ON custody.` + table + ` FOR EACH ROW EXECUTE FUNCTION custody.refuse_change(); ALTER TABLE custody.` + table + ` ENABLE ALWAYS TRIGGER append_only_row`)
+	}
 	l.Close()
 	db.Close()
 	stage.Stop(t, m.svc)
