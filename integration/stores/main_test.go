@@ -5,6 +5,7 @@ package stores
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,14 @@ import (
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
 
-func TestMain(m *testing.M) { os.Exit(stage.Main(m)) }
+func TestMain(m *testing.M) {
+	code := stage.Main(m)
+	if err := endEmbedded(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
 
 const access, secret = "custody-test", "only-for-this-test"
 
@@ -74,16 +82,24 @@ func await(t *testing.T, pool *dockertest.Pool, config vault.Config) {
 	}
 }
 
+// endEmbedded stops the embedded server, if it was started.
+var endEmbedded = func() error { return nil }
+
 // embedded starts the service's own S3 server, once for the test process.
 var embedded = sync.OnceValues(func() (*locals3.Server, error) {
 	runner, err := child.NewRunner()
 	if err != nil {
 		return nil, err
 	}
-	dir, _, err := runner.TempState()
+	dir, remove, err := runner.TempState()
 	if err != nil {
 		return nil, err
 	}
-	return locals3.Start(context.Background(), locals3.Options{Dir: filepath.Join(dir, "store"), SocketDir: filepath.Join(dir, "run"),
+	endEmbedded = remove
+	s, err := locals3.Start(context.Background(), locals3.Options{Dir: filepath.Join(dir, "store"), SocketDir: filepath.Join(dir, "run"),
 		Args: []string{service.S3Command}, Runner: runner.WithDeathSignal(syscall.SIGKILL)})
+	if err == nil {
+		endEmbedded = func() error { return errors.Join(s.Stop(context.Background()), remove()) }
+	}
+	return s, err
 })
