@@ -48,6 +48,10 @@ func (e *SplitViewError) Unwrap() error { return e.cause }
 // at both sizes.
 type Consistency func(from, to uint64) ([]evidence.Digest, error)
 
+// ErrShorter is what a Consistency's error wraps where the log says that it
+// never had as many leaves as a head that it signed before.
+var ErrShorter = errors.New("the log has fewer leaves than it has signed: it was put back to an older state")
+
 // SeenStore remembers for every log the newest head that this person has
 // checked to continue all heads before it.
 type SeenStore struct {
@@ -115,6 +119,9 @@ func (s *SeenStore) Advance(log evidence.Digest, head Head, fetch Consistency) (
 		return Head{}, s.split(log, last, head, errors.New("same size, different roots"))
 	}
 	proof, err := fetch(older.Size, newer.Size)
+	if errors.Is(err, ErrShorter) {
+		return Head{}, s.split(log, last, head, err)
+	}
 	if err != nil {
 		return Head{}, fmt.Errorf("couldn't check that the log continues what was seen: %w", err)
 	}

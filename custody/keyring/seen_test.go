@@ -98,6 +98,9 @@ func TestSeenRefusesAnotherHistory(t *testing.T) {
 		{"honest head, no proof", honest.head(t, 12), wrong},
 		{"same size, other root", other.head(t, 8), honest.proof},
 		{"smaller, rolled back and changed", other.head(t, 5), other.proof},
+		{"smaller, and the log denies the larger", honest.head(t, 5), func(uint64, uint64) ([]evidence.Digest, error) {
+			return nil, fmt.Errorf("%w: answered", ErrShorter)
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -123,7 +123,15 @@ func (d *Desk) advance(ctx context.Context, head keyring.Head) (keyring.Head, er
 }
 
 func (d *Desk) consistency(ctx context.Context) keyring.Consistency {
-	return func(from, to uint64) ([]evidence.Digest, error) { return d.Service.Consistency(ctx, from, to) }
+	return func(from, to uint64) ([]evidence.Digest, error) {
+		proof, err := d.Service.Consistency(ctx, from, to)
+		var no *Answer
+		if errors.As(err, &no) && no.Rule == ruleRange {
+			// Both heads are signed by the log, and it denies the larger.
+			return nil, fmt.Errorf("%w (%w)", keyring.ErrShorter, err)
+		}
+		return proof, err
+	}
 }
 
 // look fetches the newest checkpoint and checks it: what a statement then says

@@ -259,6 +259,9 @@ func (a *Answer) Error() string {
 const (
 	CodeStale    = "stale-chain"
 	CodeMismatch = "digest-mismatch"
+
+	// ruleRange: a size or index that the log says it never had.
+	ruleRange = "log.range"
 )
 
 // final reports whether sending the same event again cannot help. finishing
