@@ -139,10 +139,12 @@ func connect(cfg Config) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the database's connection string: %w", err)
 	}
+	forgetful(&pqc)
 	connector, err := pq.NewConnectorConfig(pqc)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't use the database's connection string: %w", err)
 	}
+	connector.Dialer(dialer{newDialer()})
 	l := &Ledger{cfg: cfg, db: sql.OpenDB(connector), appendDB: sql.OpenDB(connector),
 		entries: newCache[custody.ID, *ruling.Entry](4096), keys: newCache[custody.ID, seal.PublicKey](4096),
 		seen: newCache[uint64, evidence.Digest](4096), head: &head{},

@@ -127,6 +127,7 @@ func transport(c Config) (http.RoundTripper, error) {
 		return nil, err
 	}
 	tr.ResponseHeaderTimeout = 0
+	tr.DialContext = newDialer().DialContext
 	if c.Socket != "" {
 		tr.Proxy = nil
 		tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
