@@ -31,6 +31,7 @@ type box struct {
 	name    string
 	id      string
 	address string
+	other   string // address that it can move to
 	disk    string // where the keeper has its disk
 }
 
@@ -108,7 +109,7 @@ func endpoint(address string) *docker.EndpointConfig {
 // box starts a container at the network's n-th address, its disk at mount.
 func (y *yard) box(t *testing.T, name string, n int, mount string, config *docker.Config) *box {
 	t.Helper()
-	b := &box{y: y, name: name, address: fmt.Sprintf("%s.%d", y.subnet, n), disk: "/disks/" + name}
+	b := &box{y: y, name: name, address: fmt.Sprintf("%s.%d", y.subnet, n), other: fmt.Sprintf("%s.%d", y.subnet, n+100), disk: "/disks/" + name}
 	b.id = y.run(t, config, []string{y.volume(name) + ":" + mount}, b.address).ID
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -153,6 +154,14 @@ func (b *box) cut(t *testing.T) {
 func (b *box) join(t *testing.T) {
 	t.Helper()
 	b.must(t, b.y.pool.Client.ConnectNetwork(b.y.network, docker.NetworkConnectionOptions{Container: b.id, EndpointConfig: endpoint(b.address)}))
+}
+
+// move gives it another address, as a standby that takes over has one: what was
+// connected to the old one never hears of it again.
+func (b *box) move(t *testing.T) {
+	t.Helper()
+	b.address, b.other = b.other, b.address
+	b.join(t)
 }
 
 // fill takes what is free on its disk, and goes on taking what is freed there.

@@ -43,10 +43,11 @@ func TestFaults(t *testing.T) {
 	c := newCrowd(t, s, clients)
 	t.Logf("%d clients are at work after %s", clients, time.Since(began))
 	c.recovered(t, time.Minute)
-	for _, f := range append(faultsOf(s.postgres), faultsOf(s.minio)...) {
+	for _, f := range append(append(faultsOf(s.postgres), faultsOf(s.minio)...), fault{"postgres moves", s.postgres.cut, s.postgres.move, time.Second}) {
 		ok := t.Run(f.name, func(t *testing.T) {
 			before, resent := c.count()
 			var wg sync.WaitGroup
+			defer wg.Wait()
 			for _, d := range depositors {
 				wg.Go(func() { d.deposit(t) })
 			}

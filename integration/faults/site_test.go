@@ -71,8 +71,9 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// dsn names both addresses that the database may have.
 func (s *site) dsn(role string) string {
-	return fmt.Sprintf("host=%s port=5432 user=%s password=%s dbname=custody sslmode=disable connect_timeout=5", s.postgres.address, role, password)
+	return fmt.Sprintf("host=%s port=5432 user=%s password=%s dbname=custody sslmode=disable connect_timeout=5", s.postgres.address+","+s.postgres.other, role, password)
 }
 
 // prepareDatabase does what an administrator does once, as package migrations
