@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -63,6 +64,13 @@ func classed(err error) error {
 		case http.StatusNotFound:
 			class = ErrNotFound
 		case http.StatusInsufficientStorage:
+			class = ErrFull
+		case http.StatusInternalServerError:
+			// MinIO tells a disk that is full to the last byte by the system's
+			// words alone.
+			if !strings.Contains(answer.Message, "no space left on device") {
+				return err
+			}
 			class = ErrFull
 		default:
 			return err
