@@ -156,10 +156,7 @@ func (s *site) checkStore(t *testing.T, deposits []deposited) {
 	if a, b := s.count(t, custody.KindDeposited), s.count(t, custody.KindReceived); a != len(deposits) || b != len(deposits) {
 		t.Errorf("%d deposits were acknowledged; %d times deposited and %d times received are in the log", len(deposits), a, b)
 	}
-	store, err := vault.Open(t.Context(), s.config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := s.store(t)
 	want := map[evidence.Digest]int64{}
 	for _, d := range deposits {
 		want[d.sha256] = d.size

@@ -61,7 +61,6 @@ func newCrowd(t *testing.T, s *site, n int) *crowd {
 	}
 	const each = 8 // exhibits of a case: whoever registers one reads the whole case
 	hands := make([]*hand, n)
-	var wg sync.WaitGroup
 	cases := make([]evidence.Digest, (n+each-1)/each)
 	for i := range cases {
 		cases[i] = s.cast.Investigator.OpenCase(t)
@@ -83,7 +82,6 @@ func newCrowd(t *testing.T, s *site, n int) *crowd {
 	for _, h := range hands {
 		c.work.Go(func() { h.run(ctx) })
 	}
-	wg.Wait()
 	return c
 }
 

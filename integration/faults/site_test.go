@@ -38,7 +38,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	y := newYard(t, map[string]string{"postgres": "256m", "minio": "1g"})
 	s := &site{data: stage.Dir(t)}
-	s.postgres = y.box(t, "postgres", 10, "/var/lib/postgresql/data", &docker.Config{Image: images.Postgres(t), Cmd: []string{"postgres",
+	s.postgres = y.box(t, "postgres", 10, "/var/lib/postgresql/data", &docker.Config{Image: images.Postgres(t), StopSignal: "SIGINT", Cmd: []string{"postgres",
 		"-c", "max_connections=60", "-c", "shared_buffers=32MB", "-c", "min_wal_size=8MB", "-c", "max_wal_size=48MB"},
 		Env: []string{"POSTGRES_DB=custody", "POSTGRES_PASSWORD=" + password, "POSTGRES_INITDB_ARGS=--data-checksums --wal-segsize=1"}})
 	s.minio = y.box(t, "minio", 11, "/data", &docker.Config{Image: images.MinIO(t), Cmd: []string{"server", "/data"},
@@ -46,10 +46,7 @@ func newSite(t *testing.T) *site {
 	s.config = vault.Config{Endpoint: s.minio.address + ":9000", Bucket: "evidence", AccessKey: "custody-test", SecretKey: password,
 		Mode: vault.Compliance, Period: 24 * time.Hour}
 	s.prepareDatabase(t)
-	store, err := vault.Open(t.Context(), s.config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := s.store(t)
 	if err := y.pool.Retry(func() error { return store.EnsureBucket(t.Context()) }); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +66,16 @@ func newSite(t *testing.T) *site {
 	}
 	s.cast = stage.NewCast(t, s.service.URL(), token)
 	return s
+}
+
+// store is one's own way to the store, beside the service's.
+func (s *site) store(t *testing.T) *vault.Store {
+	t.Helper()
+	store, err := vault.Open(t.Context(), s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 // dsn names both addresses that the database may have.
