@@ -93,8 +93,10 @@ func TestFaults(t *testing.T) {
 	c := newCrowd(t, s, clients)
 	t.Logf("%d clients are at work after %s", clients, time.Since(began))
 	c.recovered(t, time.Minute)
-	for _, f := range s.faults(c) {
+	all, ran := s.faults(c), 0
+	for _, f := range all {
 		ok := t.Run(f.name, func(t *testing.T) {
+			ran++
 			before, resent := c.count()
 			var wg sync.WaitGroup
 			defer wg.Wait()
@@ -136,7 +138,7 @@ func TestFaults(t *testing.T) {
 	}
 	_, resent := c.count()
 	t.Logf("%d requests of deposits were refused for a fault, %d events were sent again", refused, resent)
-	if resent == 0 || refused == 0 {
+	if ran == len(all) && (resent == 0 || refused == 0) {
 		t.Error("clients noticed nothing")
 	}
 	checking := time.Now()
