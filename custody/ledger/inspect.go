@@ -62,3 +62,13 @@ func (l *Ledger) Artifacts(ctx context.Context, after custody.ID, limit int) ([]
 		retain_until, ''::bytea, stored_at FROM custody.artifacts WHERE item > $1 ORDER BY item LIMIT $2`, after[:], limit)
 	return collect(rows, err, scanInto(artifactInto))
 }
+
+// Unkept lists the items whose bytes were received and of whose artifact the
+// database no longer knows where it lies. It trusts the events, which Check
+// has compared with what was signed.
+func (l *Ledger) Unkept(ctx context.Context) ([]custody.ID, error) {
+	rows, err := l.db.QueryContext(ctx, `SELECT r.item FROM (
+		SELECT decode(convert_from(payload, 'UTF8')::jsonb #>> '{predicate,body,item}', 'hex') AS item FROM custody.events WHERE kind = $1) r
+		WHERE NOT EXISTS (SELECT FROM custody.artifacts a WHERE a.item = r.item) ORDER BY 1`, string(custody.KindReceived))
+	return collect(rows, err, scanID)
+}

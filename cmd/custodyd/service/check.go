@@ -71,6 +71,13 @@ func Check(ctx context.Context, o Options, bytes bool, progress Progress) (resul
 	if err := s.checkMark(ctx, l, document, result); err != nil {
 		return nil, err
 	}
+	lost, err := l.Unkept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range lost {
+		result.problem(item.String(), "its bytes were received, and the database no longer says where they lie")
+	}
 	err = everyArtifact(ctx, l, func(a docket.Artifact, done, all uint64) error {
 		progress(done, all)
 		result.Artifacts++
