@@ -121,8 +121,17 @@ func (r *Registrar) Invite(ctx context.Context, c Caller, req InvitationRequest)
 	default:
 		return IssuedInvitation{}, &Malformed{Rule: "invite.purpose", Field: "purpose", Message: "organisation or key"}
 	}
-	issuer := c.Key
-	return r.invite(ctx, req, &issuer)
+	var issued IssuedInvitation
+	_, again, err := once(ctx, r, c, req.Once, []any{"invitation", req}, func() (Invitation, error) {
+		issuer := c.Key
+		var err error
+		issued, err = r.invite(ctx, req, &issuer)
+		return issued.Invitation, err // all that is kept: never the secret
+	})
+	if err == nil && again {
+		err = &Conflict{Code: CodeConflict, Message: "the invitation was issued under this Idempotency-Key, and its secret is not kept: ask for another"}
+	}
+	return issued, err
 }
 
 // FirstInvitation makes the operator's one-time token for the first

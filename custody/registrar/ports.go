@@ -35,6 +35,12 @@ type Ledger interface {
 	SaveInvitation(ctx context.Context, i docket.Invitation) error
 	Invitation(ctx context.Context, hash evidence.Digest) (docket.Invitation, error)
 
+	// BeginRequest records an idempotent request as in flight; where the caller
+	// used the name before, it returns that record and started false.
+	BeginRequest(ctx context.Context, req docket.Request) (kept docket.Request, started bool, err error)
+	// EndRequest keeps the answer; nil forgets the request.
+	EndRequest(ctx context.Context, key custody.ID, name string, answer []byte) error
+
 	BeginUpload(ctx context.Context, u docket.Upload) error
 	Upload(ctx context.Context, id custody.ID) (docket.Upload, error)
 	Uploads(ctx context.Context, owner custody.ID) ([]docket.Upload, error)

@@ -21,6 +21,11 @@ import (
 // configured policy or none, and renders what that found: the report cannot
 // claim more than `custody verify` reproduces.
 func (r *Registrar) IssueReport(ctx context.Context, c Caller, req ReportRequest) (Report, error) {
+	report, _, err := once(ctx, r, c, req.Once, []any{"report", req}, func() (Report, error) { return r.issueReport(ctx, c, req) })
+	return report, err
+}
+
+func (r *Registrar) issueReport(ctx context.Context, c Caller, req ReportRequest) (Report, error) {
 	s, err := r.sightOf(ctx, c, req.Case)
 	if err != nil {
 		return Report{}, err

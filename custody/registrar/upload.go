@@ -23,6 +23,11 @@ const partPatience = 20 * time.Second
 
 // BeginUpload implements Uploads.
 func (r *Registrar) BeginUpload(ctx context.Context, c Caller, req UploadRequest) (Upload, error) {
+	u, _, err := once(ctx, r, c, req.Once, []any{"upload", req}, func() (Upload, error) { return r.beginUpload(ctx, c, req) })
+	return u, err
+}
+
+func (r *Registrar) beginUpload(ctx context.Context, c Caller, req UploadRequest) (Upload, error) {
 	if !c.May(RightInvestigate) && !c.May(RightExamine) {
 		return Upload{}, &Forbidden{Rule: "signer.right", Message: "a deposit needs the right investigate or examine"}
 	}
