@@ -295,7 +295,7 @@ type Reports interface {
 	// IssueReport gathers the dossier, verifies it as a stranger would, renders
 	// the result and records report.issued.
 	IssueReport(ctx context.Context, c Caller, r ReportRequest) (Report, error)
-	// ReportFile opens report.pdf, report.json or dossier.zip of an issued report.
+	// ReportFile opens report.pdf or report.json of an issued report.
 	ReportFile(ctx context.Context, c Caller, id evidence.Digest, name string) (File, error)
 }
 
