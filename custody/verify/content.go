@@ -53,18 +53,13 @@ func (r *reader) checkScope() {
 // checkContent checks details, founding documents, block trees and
 // attachments against the events that commit to them.
 func (r *reader) checkContent() {
-	details, documents := map[custody.ID]bool{}, map[custody.ID]bool{}
-	attached := map[custody.ID]bool{}
+	details, documents, attached := r.referenced()
 	for _, e := range r.out.Events {
 		for field, id := range e.Statement.Predicate.Details {
-			details[id] = true
 			r.readDetail(e, field, id)
 		}
 		slices.Sort(e.Withheld)
-		for _, s := range e.Statement.Subject {
-			documents[s.Digest.SHA256] = true
-		}
-		r.note(e, attached)
+		r.note(e)
 	}
 	for _, e := range r.out.Events {
 		r.checkFounding(e)
@@ -93,6 +88,28 @@ func (r *reader) checkContent() {
 	}
 }
 
+// referenced collects what statements commit to. An event that does not hold,
+// or breaks a rule, is a finding already; its content is not another.
+func (r *reader) referenced() (details, documents, attached map[custody.ID]bool) {
+	details, documents, attached = map[custody.ID]bool{}, map[custody.ID]bool{}, map[custody.ID]bool{}
+	for _, o := range r.opened {
+		st := o.entry.Statement
+		if st == nil {
+			continue
+		}
+		for _, id := range st.Predicate.Details {
+			details[id] = true
+		}
+		for _, s := range st.Subject {
+			documents[s.Digest.SHA256] = true
+		}
+		if b, ok := st.Predicate.Body.(*custody.ReportIssued); ok {
+			attached[b.Files.PDF], attached[b.Files.JSON] = true, true
+		}
+	}
+	return details, documents, attached
+}
+
 // readDetail discloses or withholds one detail of an event.
 func (r *reader) readDetail(e *Event, field custody.Field, id custody.ID) {
 	b, ok := r.d.Details[id]
@@ -110,9 +127,8 @@ func (r *reader) readDetail(e *Event, field custody.Field, id custody.ID) {
 	e.Details[field] = d.Value
 }
 
-// note turns events that always belong into a report into findings, and
-// collects the digests of issued files.
-func (r *reader) note(e *Event, attached map[custody.ID]bool) {
+// note turns events that always belong into a report into findings.
+func (r *reader) note(e *Event) {
 	switch b := e.Body().(type) {
 	case *custody.Assumed:
 		r.find(CustodyGap, at(e.Index), "custody was assumed without a release by the holder (%s)", b.Authority)
@@ -130,8 +146,6 @@ func (r *reader) note(e *Event, attached map[custody.ID]bool) {
 		if it := r.out.Items[b.Item]; it != nil {
 			it.Received = b
 		}
-	case *custody.ReportIssued:
-		attached[b.Files.PDF], attached[b.Files.JSON] = true, true
 	}
 }
 
@@ -181,8 +195,11 @@ func (r *reader) followOwners(named map[custody.ID]bool) {
 // checkBlocks holds each block tree to the root that the depositor signed.
 func (r *reader) checkBlocks() {
 	deposited := map[custody.ID][]custody.Artifact{}
-	for _, e := range r.out.Events {
-		if b, ok := e.Body().(*custody.Deposited); ok {
+	for _, o := range r.opened {
+		if o.entry.Statement == nil {
+			continue
+		}
+		if b, ok := o.entry.Statement.Predicate.Body.(*custody.Deposited); ok {
 			deposited[b.Artifact.SHA256] = append(deposited[b.Artifact.SHA256], b.Artifact)
 		}
 	}

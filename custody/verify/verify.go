@@ -100,13 +100,14 @@ type reader struct {
 	// itself is the caller's and stays as it is.
 	documents map[custody.ID][]byte
 	withheld  map[custody.ID]bool // founding documents named and not disclosed
+	genesis   bool                // index 0 founds this log
 	world     *world
 	out       *Reading
 }
 
 // openedEvent is one event after its own checks, before replay.
 type openedEvent struct {
-	entry    ruling.Entry
+	entry    ruling.Entry // its statement is there wherever the payload is one, also where the event does not hold
 	source   *dossier.Event
 	findings []Finding
 	ok       bool
@@ -218,7 +219,7 @@ func (r *reader) openEvents() error {
 		}
 		ids[o.entry.EventID] = o.entry.Index
 	}
-	if !r.showsGenesis() {
+	if r.genesis = r.showsGenesis(); !r.genesis {
 		r.find(GenesisMissing, Finding{}, "the dossier does not show this log's genesis at index 0")
 	}
 	return nil
@@ -241,10 +242,11 @@ func (r *reader) open(e *dossier.Event) *openedEvent {
 		o.findings = append(o.findings, Finding{Name: n, Severity: severities[n], Rule: rule, Dossier: r.position, Event: &index, Detail: fmt.Sprintf(format, args...)})
 		return o
 	}
+	st, err := custody.Decode(e.Envelope.Payload)
+	o.entry = ruling.Entry{Index: e.Index, Statement: st}
 	if err := e.Key.Verify(e.Envelope); err != nil {
 		return refuse(SignatureInvalid, "", "the signature does not hold: %v", err)
 	}
-	st, err := custody.Decode(e.Envelope.Payload)
 	var refusal *custody.Refusal
 	switch {
 	case errors.As(err, &refusal):
@@ -259,7 +261,7 @@ func (r *reader) open(e *dossier.Event) *openedEvent {
 	if err := tlog.VerifyInclusion(leaf, e.Index, r.head.Size, e.Proof, r.head.Root); err != nil {
 		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
 	}
-	o.entry = ruling.Entry{Index: e.Index, Leaf: leaf, EventID: e.Envelope.EventID(), Statement: st}
+	o.entry.Leaf, o.entry.EventID = leaf, e.Envelope.EventID()
 	o.ok = true
 	return o
 }
@@ -273,11 +275,14 @@ func (r *reader) checkSeen() {
 	}
 	done, used := map[uint64]judged{}, map[uint64]bool{}
 	for _, o := range r.opened {
-		if !o.ok {
+		if o.entry.Statement == nil {
 			continue
 		}
 		seen := o.entry.Statement.Predicate.Seen
 		used[seen.Size] = true
+		if !o.ok {
+			continue
+		}
 		if j, ok := done[seen.Size]; ok {
 			if j.root != seen.Root {
 				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than another signer, or than the one proven", seen.Size)

@@ -17,7 +17,9 @@ type world struct {
 }
 
 func newWorld(r *reader) *world {
-	w := &world{r: r, whole: map[custody.ID]bool{}, chains: map[custody.ID]*ruling.Chain{}, entries: map[custody.ID]*ruling.Entry{}}
+	// Where genesis is missing, that is a finding already; the log document,
+	// which the checkpoint and the policy name, says what genesis would.
+	w := &world{r: r, begun: !r.genesis, whole: map[custody.ID]bool{}, chains: map[custody.ID]*ruling.Chain{}, entries: map[custody.ID]*ruling.Entry{}}
 	scope, inScope := r.d.Scope, map[custody.ID]bool{}
 	for _, id := range scope.Items {
 		inScope[id] = true

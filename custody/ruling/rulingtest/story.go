@@ -35,7 +35,10 @@ type Org struct {
 func NewStory(t testing.TB) *Story { return NewStoryOn(t, "log.example.org") }
 
 // NewStoryOn opens the log of that origin.
-func NewStoryOn(t testing.TB, origin string) *Story {
+func NewStoryOn(t testing.TB, origin string) *Story { return NewStoryIn(t, origin, custody.ModeTest) }
+
+// NewStoryIn opens the log of that origin in that mode.
+func NewStoryIn(t testing.TB, origin string, mode custody.Mode) *Story {
 	t.Helper()
 	s := &Story{World: NewWorld(), Service: NewKey("service " + origin), Details: map[custody.ID][]byte{}, t: t,
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.FixedZone("", 5*3600))}
@@ -44,7 +47,7 @@ func NewStoryOn(t testing.TB, origin string) *Story {
 	spki, err := x509.MarshalPKIXPublicKey(ed25519.NewKeyFromSeed(seed[:]).Public())
 	s.need(err)
 	b, id, err := custody.LogDocument{Document: custody.DocLog, Keys: []custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}},
-		Mode: custody.ModeTest, Origin: origin, Salt: salt(origin), ServiceKeys: [][]byte{s.Service.Public.SPKI()}}.Encode()
+		Mode: mode, Origin: origin, Salt: salt(origin), ServiceKeys: [][]byte{s.Service.Public.SPKI()}}.Encode()
 	s.need(err)
 	s.Disclose(b)
 	s.Act(s.Service, &custody.Genesis{Document: id})

@@ -1,0 +1,139 @@
+package golden
+
+import (
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
+	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/verify"
+	"github.com/evidence-custody/custodyd/custody/verify/verifytest"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+func none() []custody.ID { return nil }
+
+// storyCases bring their findings about by what people do.
+var storyCases = []single{
+	{verify.ChainFork, "", written(func(s *scene, b *verifytest.Book) {
+		b.Draft(s.Story, s.officer, s.release(), nil)
+		other := s.release()
+		other.Purpose = custody.PurposeCourt
+		b.Draft(s.Story, s.officer, other, nil)
+	})},
+	{verify.ChainFork, "over-two-dossiers", func(s *scene) exam {
+		// One log holds both releases; each dossier was made without the other.
+		b := s.book()
+		b.Draft(s.Story, s.officer, s.release(), nil)
+		first := b.Dossier(s.caseID, s.image)
+		other := s.release()
+		other.Purpose = custody.PurposeCourt
+		root, err := b.Tree().Root(b.Tree().Size())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		b.Draft(s.Story, s.officer, other, func(st *custody.Statement) {
+			st.Predicate.Seen = custody.Seen{Root: root, Size: b.Tree().Size()}
+		})
+		second := b.Dossier(s.caseID, s.image)
+		n := len(second.Events)
+		delete(second.Consistency, second.Events[n-2].Index) // the head that the first release saw
+		second.Events = append(second.Events[:n-2:n-2], second.Events[n-1])
+		e := s.of(first)
+		e.dossiers = append(e.dossiers, s.encode(second))
+		return e
+	}},
+	{verify.ChainGap, "", func(s *scene) exam {
+		s.Act(s.Service, s.refusal(s.caseID))
+		s.Act(s.Service, s.refusal(s.caseID))
+		d := s.book().Dossier(s.caseID, s.image)
+		n := len(d.Events)
+		delete(d.Consistency, d.Events[n-2].Index) // the head that it saw
+		d.Events = append(d.Events[:n-2:n-2], d.Events[n-1])
+		return s.of(d)
+	}},
+	{verify.RuleBroken, "", written(func(s *scene, b *verifytest.Book) {
+		b.Draft(s.Story, s.officer, &custody.Accepted{Items: s.Handed(s.image)}, nil)
+	})},
+	{verify.ScopeMissing, "", changed(func(_ *scene, d *dossier.Dossier) {
+		d.Scope.Items = custody.SortedIDs(append(d.Scope.Items, evidence.Sum([]byte("promised")))...)
+	})},
+	{verify.ScopeForeign, "", told(func(s *scene) []custody.ID {
+		b := s.Deposit(s.Case(s.officer, "another case"), nil, "foreign image", custody.RoleMaster)
+		s.Act(s.Service, s.Reception(b.Item, b.Artifact), s.Act(s.officer, b))
+		return []custody.ID{b.Item}
+	})},
+	{verify.DetailMismatch, "", func(s *scene) exam {
+		id, raw := brokenDetail(s)
+		b := s.book()
+		b.Details[id] = raw
+		b.Draft(s.Story, s.officer, s.release(), func(st *custody.Statement) { st.Predicate.Details[custody.FieldPlace] = id })
+		return s.of(b.Dossier(s.caseID, s.image))
+	}},
+	{verify.DocumentMismatch, "", func(s *scene) exam {
+		// A grant whose document is a person's.
+		g := s.Grant(s.caseID, "copy", rulingtest.To(s.agency.ID), s.image)
+		g.Grant = s.Found(custody.DocPerson, "nobody")
+		s.Act(s.officer, g, s.Custody(s.image))
+		return s.of(s.book().Dossier(s.caseID, s.image))
+	}},
+	{verify.KeyContested, "", told(func(s *scene) []custody.ID {
+		since := uint64(len(s.Entries) - 2)
+		s.Act(s.agency.Root, &custody.KeyRevoked{CompromisedSince: &since, Key: s.officer.ID(), Org: s.agency.ID, Reason: custody.ReasonCompromised}, *s.officer.Cert)
+		return none()
+	})},
+	{verify.CustodyGap, "", told(func(s *scene) []custody.ID {
+		second := s.Person(s.agency, "second officer", custody.RightHold, custody.RightInvestigate)
+		superior := s.Person(s.agency, "superintendent", custody.RightApprove)
+		approval := s.Act(superior, &custody.Approved{Action: custody.ActionAssume, For: second.Party, Items: []custody.ID{s.image}, Org: s.agency.ID})
+		s.Act(second, &custody.Assumed{Authority: custody.AssumeAbsence, From: s.officer.Party, Items: s.Handed(s.image)}, approval)
+		return none()
+	})},
+	{verify.DepositRefused, "", told(func(s *scene) []custody.ID {
+		s.Act(s.Service, s.refusal(s.caseID))
+		return none()
+	})},
+	{verify.LabMismatch, "", told(func(s *scene) []custody.ID {
+		request := s.ask()
+		s.Act(s.officer, &custody.Verification{Artifact: s.bytes.SHA256, Computed: rulingtest.Artifact("other bytes"), Item: s.image, Result: custody.ResultMismatch}, request)
+		return none()
+	})},
+	{verify.ServeFailed, "", told(func(s *scene) []custody.ID {
+		request := s.ask()
+		s.Act(s.Service, &custody.Served{Artifact: s.bytes.SHA256, Bytes: 1, Item: s.image, Outcome: custody.OutcomeFailed, Request: request}, request)
+		return none()
+	})},
+	{verify.SealDiffers, "", told(func(s *scene) []custody.ID {
+		phone := s.exhibit()
+		b := s.Release(rulingtest.To(s.agency.ID), phone)
+		b.Items[0].State = custody.SealBroken
+		s.Act(s.officer, b)
+		return []custody.ID{phone}
+	})},
+	{verify.TimesContradict, "", written(func(s *scene, b *verifytest.Book) {
+		at, err := custody.ParseTime("2026-01-01T00:00:00Z")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		b.Draft(s.Story, s.officer, s.release(), func(st *custody.Statement) { st.Predicate.Times.Act.From = at })
+	})},
+	{verify.OutsideScope, "", told(func(s *scene) []custody.ID {
+		s.exhibit() // of the case, and not in scope
+		s.Act(s.officer, s.Release(rulingtest.To(s.agency.ID), s.image))
+		return none()
+	})},
+	{verify.ReceptionMissing, "", func(s *scene) exam {
+		b := s.Deposit(s.caseID, nil, "never received", custody.RoleMaster)
+		s.Act(s.officer, b)
+		e := s.of(s.book().Dossier(s.caseID, s.image, b.Item))
+		e.files = append(e.files, []byte("artifact:never received"))
+		return e
+	}},
+	{verify.LogFork, "", func(s *scene) exam {
+		here, there := s.apart(), s.apart()
+		here.Act(s.Service, &custody.ReportIssued{Case: s.caseID, For: s.officer.Party, Items: []custody.ID{}, Over: here.Seen(),
+			Files: custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}})
+		there.Act(s.officer, there.release())
+		e := s.of(here.book().Dossier(s.caseID, s.image))
+		e.dossiers = append(e.dossiers, s.encode(there.book().Dossier(s.caseID, s.image)))
+		return e
+	}},
+}

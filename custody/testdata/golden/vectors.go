@@ -1,0 +1,128 @@
+package golden
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
+	"github.com/evidence-custody/custodyd/custody/verify"
+)
+
+// Expected is one vector's file: what to verify, and what must be found.
+// Members stand in order of their names.
+type Expected struct {
+	Artifacts []string       `json:"artifacts"`        // files given, below files/
+	Dossiers  []string       `json:"dossiers"`         // in the order given
+	Exit      int            `json:"exit"`             // exit code
+	Findings  []Finding      `json:"findings"`         // exactly these, in this order
+	Policy    string         `json:"policy,omitempty"` // absent: no policy is given
+	Shows     verify.Name    `json:"shows"`            // the finding that the vector is about
+	Verdict   verify.Verdict `json:"verdict"`
+}
+
+// Finding is a finding without its words.
+type Finding struct {
+	Dossier  int             `json:"dossier"`
+	Event    *uint64         `json:"event,omitempty"`
+	Name     verify.Name     `json:"name"`
+	Rule     string          `json:"rule,omitempty"`
+	Severity verify.Severity `json:"severity"`
+	Subject  *custody.ID     `json:"subject,omitempty"`
+}
+
+// Verification returns every file below testdata/verify by its name.
+func Verification(t testing.TB) map[string][]byte {
+	t.Helper()
+	w := &writer{t: t, files: map[string][]byte{}, names: map[string]string{}}
+	begin := newScene(t, custody.ModeProduction)
+	for _, list := range [][]single{formCases, policyCases, fileCases, storyCases} {
+		for _, c := range list {
+			name := string(c.finding)
+			if c.variant != "" {
+				name += "-" + c.variant
+			}
+			w.vector(name, c.finding, c.make(begin.apart()))
+		}
+	}
+	return w.files
+}
+
+// writer gives files names; equal files have one.
+type writer struct {
+	t     testing.TB
+	files map[string][]byte
+	names map[string]string // by content
+}
+
+func (w *writer) file(kind, name string, content []byte) string {
+	key := kind + string(content)
+	if known, ok := w.names[key]; ok {
+		return known
+	}
+	path := "files/" + name + "." + kind
+	for i := 2; w.files[path] != nil; i++ {
+		path = fmt.Sprintf("files/%s-%d.%s", name, i, kind)
+	}
+	w.names[key], w.files[path] = path, content
+	return path
+}
+
+func (w *writer) vector(name string, shows verify.Name, e exam) {
+	w.t.Helper()
+	v := Expected{Artifacts: []string{}, Dossiers: []string{}, Findings: []Finding{}, Shows: shows}
+	for _, raw := range e.dossiers {
+		v.Dossiers = append(v.Dossiers, w.file("zip", name, raw))
+	}
+	for _, raw := range e.files {
+		v.Artifacts = append(v.Artifacts, w.file("bin", name, raw))
+	}
+	var policy []byte
+	if e.policy != nil {
+		var err error
+		if policy, err = e.policy.Encode(); err != nil {
+			w.t.Fatalf("%s: %v", name, err)
+		}
+		v.Policy = w.file("json", name, policy)
+	}
+	r, err := Examine(policy, e.dossiers, e.files)
+	if err != nil {
+		w.t.Fatalf("%s: %v", name, err)
+	}
+	v.Verdict, v.Exit = r.Verdict, r.Verdict.ExitCode()
+	for _, f := range r.Findings {
+		v.Findings = append(v.Findings, Finding{f.Dossier, f.Event, f.Name, f.Rule, f.Severity, f.Subject})
+	}
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.files[name+".json"] = append(b, '\n')
+}
+
+// Examine verifies what a vector gives, from its bytes alone.
+func Examine(policy []byte, dossiers, files [][]byte) (*verify.Result, error) {
+	var p *verify.Policy
+	if policy != nil {
+		var err error
+		if p, err = verify.ParsePolicy(policy); err != nil {
+			return nil, err
+		}
+	}
+	var list []*dossier.Dossier
+	for _, raw := range dossiers {
+		d, final, err := verify.Read(bytes.NewReader(raw), int64(len(raw)), dossier.DefaultLimits)
+		if err != nil || final != nil {
+			return final, err
+		}
+		list = append(list, d)
+	}
+	var given []verify.File
+	for i, raw := range files {
+		given = append(given, verify.File{Name: fmt.Sprintf("artifact %d", i+1), Reader: bytes.NewReader(raw)})
+	}
+	return verify.Dossiers(context.Background(), p, list, given...)
+}
