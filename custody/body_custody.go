@@ -185,3 +185,21 @@ func (b *Assumed) check() error {
 }
 func (b *Assumed) subjects() []ID      { return append([]ID{b.From.Person}, handedIDs(b.Items)...) }
 func (b *Assumed) chains(ID) []Advance { return itemChains(handedIDs(b.Items)) }
+
+// MaxConfirmed bounds the items of one confirmation.
+const MaxConfirmed = 64
+
+// Confirmed is the holder's statement that each item's record, up to the event
+// its link names as prev, is what they know of it. It changes no state. An
+// operator who shows somebody a shorter or another record of an item after
+// that contradicts its custodian's signature.
+type Confirmed struct {
+	Items []ID `json:"items"`
+}
+
+func (*Confirmed) Kind() Kind { return KindConfirmed }
+func (b *Confirmed) check() error {
+	return first(idList("items", b.Items, 1, MaxConfirmed), nonZero("items", b.Items...))
+}
+func (b *Confirmed) subjects() []ID      { return b.Items }
+func (b *Confirmed) chains(ID) []Advance { return itemChains(b.Items) }

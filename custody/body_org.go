@@ -98,3 +98,21 @@ func (b *KeyRevoked) subjects() []ID { return []ID{b.Key, b.Org} }
 func (b *KeyRevoked) chains(ID) []Advance {
 	return []Advance{{ID: b.Key, Type: ChainKey}, {ID: b.Org, Type: ChainOrg}}
 }
+
+// MaxStatus bounds the keys of one org.status: its list fits a payload.
+const MaxStatus = 2048
+
+// OrgStatus is an organisation's own list of all its keys revoked so far, like
+// a certificate revocation list. A key that it does not list was good up to
+// the status's seen.size; of later times it says nothing.
+type OrgStatus struct {
+	Org     ID   `json:"org"`
+	Revoked []ID `json:"revoked"` // sorted, unique; [] for none
+}
+
+func (*OrgStatus) Kind() Kind { return KindStatus }
+func (b *OrgStatus) check() error {
+	return first(nonZero("org", b.Org), idList("revoked", b.Revoked, 0, MaxStatus), nonZero("revoked", b.Revoked...))
+}
+func (b *OrgStatus) subjects() []ID      { return []ID{b.Org} }
+func (b *OrgStatus) chains(ID) []Advance { return []Advance{{ID: b.Org, Type: ChainOrg}} }

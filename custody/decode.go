@@ -207,6 +207,9 @@ func (s *Statement) check(rule *KindRule) error {
 	if (p.Log == nil) != (p.Kind == KindGenesis) {
 		return Refuse("statement.log", "predicate.log", "the log id is absent in log.genesis and in nothing else")
 	}
+	if b, ok := p.Body.(interface{ log() ID }); ok && b.log() != *p.Log {
+		return Refuse("statement.log", "predicate.body.log", "must be the log that the event is for")
+	}
 	if p.Signer.Class != rule.Signer {
 		return Refuse("signer.class", "predicate.signer.class", "%s is signed by a %s key, not %.20q", p.Kind, rule.Signer, string(p.Signer.Class))
 	}

@@ -72,6 +72,7 @@ var transitions = []Transition{
 	{PhaseNone, KindDeclined, PhaseNone, "item.unknown", ""},
 	{PhaseNone, KindRecalled, PhaseNone, "item.unknown", ""},
 	{PhaseNone, KindAssumed, PhaseNone, "item.unknown", ""},
+	{PhaseNone, KindConfirmed, PhaseNone, "item.unknown", ""},
 
 	{PhaseHeld, KindRegistered, PhaseHeld, "item.exists", ""},
 	{PhaseHeld, KindDeposited, PhaseHeld, "item.exists", ""},
@@ -80,6 +81,7 @@ var transitions = []Transition{
 	{PhaseHeld, KindDeclined, PhaseHeld, "custody.not-released", ""},
 	{PhaseHeld, KindRecalled, PhaseHeld, "custody.not-released", ""},
 	{PhaseHeld, KindAssumed, PhaseHeld, "", "by the signer, of the holder's organisation, with another's approval; always a gap"},
+	{PhaseHeld, KindConfirmed, PhaseHeld, "", "unchanged; only by the holder"},
 
 	{PhaseTransit, KindRegistered, PhaseTransit, "item.exists", ""},
 	{PhaseTransit, KindDeposited, PhaseTransit, "item.exists", ""},
@@ -88,6 +90,7 @@ var transitions = []Transition{
 	{PhaseTransit, KindDeclined, PhaseHeld, "", "by the releaser; only by the recipient"},
 	{PhaseTransit, KindRecalled, PhaseHeld, "", "by the releaser; only by the releaser"},
 	{PhaseTransit, KindAssumed, PhaseTransit, "custody.in-transit", ""},
+	{PhaseTransit, KindConfirmed, PhaseTransit, "custody.in-transit", ""},
 }
 
 // Deed is one event as the state machine sees it.
@@ -157,6 +160,10 @@ func (it *Item) Next(id ID, act Deed) (*Item, error) {
 			return nil, Refuse("custody.wrong-from", "predicate.body.from", "item %s is held by person %s", id.Short(), it.Holder.Person.Short())
 		}
 		next.give(act, handedSeals(b.Items, id))
+	case *Confirmed:
+		if act.Signer != it.Holder {
+			return nil, Refuse("custody.not-holder", "predicate.signer", "item %s is held by person %s, who alone can confirm its record", id.Short(), it.Holder.Person.Short())
+		}
 	}
 	return next, nil
 }

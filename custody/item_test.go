@@ -1,6 +1,7 @@
 package custody_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -32,6 +33,7 @@ func deed(kind custody.Kind, by custody.Party) custody.Deed {
 		custody.KindDeclined:   &custody.Declined{Items: []custody.ID{item}},
 		custody.KindRecalled:   &custody.Recalled{Items: []custody.ID{item}},
 		custody.KindAssumed:    &custody.Assumed{From: people["holder"], Items: handed},
+		custody.KindConfirmed:  &custody.Confirmed{Items: []custody.ID{item}},
 	}
 	return custody.Deed{Kind: kind, Body: bodies[kind], Signer: by, Leaf: id(100), Index: 100}
 }
@@ -70,6 +72,7 @@ var may = map[custody.Kind]struct {
 	custody.KindDeclined:   {[]string{"recipient"}, "custody.not-recipient"},
 	custody.KindRecalled:   {[]string{"holder"}, "custody.not-releaser"},
 	custody.KindAssumed:    {[]string{"holder", "colleague"}, "custody.not-holder-org"},
+	custody.KindConfirmed:  {[]string{"holder"}, "custody.not-holder"},
 }
 
 // TestStateMachine goes through every phase, every kind and every signer, and
@@ -177,6 +180,15 @@ func TestAssumedFromAnother(t *testing.T) {
 	_, err := inPhase(t, custody.PhaseHeld).Next(item, act)
 	if got := ruleOf(t, err); got != "custody.wrong-from" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestConfirmationChangesNothing: it says what is, and moves the chain alone.
+func TestConfirmationChangesNothing(t *testing.T) {
+	was := inPhase(t, custody.PhaseHeld)
+	is, err := was.Next(item, deed(custody.KindConfirmed, people["holder"]))
+	if err != nil || !reflect.DeepEqual(was, is) {
+		t.Errorf("before %+v, after %+v, %v", was, is, err)
 	}
 }
 

@@ -8,10 +8,13 @@ type Kind string
 // The kinds of version 1.
 const (
 	KindGenesis   Kind = "log.genesis"
+	KindTime      Kind = "log.time"
+	KindRecovered Kind = "log.recovered"
 	KindFounded   Kind = "org.founded"
 	KindRequested Kind = "key.requested"
 	KindCertified Kind = "key.certified"
 	KindRevoked   Kind = "key.revoked"
+	KindStatus    Kind = "org.status"
 
 	KindCaseOpened Kind = "case.opened"
 	KindRegistered Kind = "item.registered"
@@ -19,12 +22,13 @@ const (
 	KindReceived   Kind = "artifact.received"
 	KindRefused    Kind = "deposit.refused"
 
-	KindReleased Kind = "custody.released"
-	KindAccepted Kind = "custody.accepted"
-	KindDeclined Kind = "custody.declined"
-	KindRecalled Kind = "custody.recalled"
-	KindApproved Kind = "act.approved"
-	KindAssumed  Kind = "custody.assumed"
+	KindReleased  Kind = "custody.released"
+	KindAccepted  Kind = "custody.accepted"
+	KindDeclined  Kind = "custody.declined"
+	KindRecalled  Kind = "custody.recalled"
+	KindApproved  Kind = "act.approved"
+	KindAssumed   Kind = "custody.assumed"
+	KindConfirmed Kind = "custody.confirmed"
 
 	KindGranted   Kind = "access.granted"
 	KindAccess    Kind = "access.requested"
@@ -38,9 +42,10 @@ const (
 // Right is what a certificate lets its key do. The list is closed.
 type Right string
 
-// Rights. A root key has none of them: it certifies and revokes, nothing else.
+// Rights. A root key has none of them: it certifies, revokes and lists what is
+// revoked, nothing else.
 const (
-	RightCertify     Right = "certify"     // certify and revoke keys of its organisation
+	RightCertify     Right = "certify"     // certify and revoke keys of its organisation, and list the revoked
 	RightInvestigate Right = "investigate" // open cases, register exhibits, deposit images
 	RightHold        Right = "hold"        // accept or assume custody
 	RightExamine     Right = "examine"     // deposit results, file opinions
@@ -127,6 +132,10 @@ func (p *Predicate) Advances() []Advance { return p.Body.chains(p.Signer.Key) }
 var kindTable = []*KindRule{
 	{Kind: KindGenesis, New: func() Body { return new(Genesis) }, Signer: ClassService, Uncertified: true,
 		Who: "a service key of the log document", Chains: "log (founds)"},
+	{Kind: KindTime, New: func() Body { return new(LogTime) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "observations(log)"},
+	{Kind: KindRecovered, New: func() Body { return new(LogRecovered) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "log"},
 	{Kind: KindFounded, New: func() Body { return new(Founded) }, Signer: ClassPerson, Uncertified: true,
 		Who: "a root key of the organisation document", Chains: "organisation (founds)"},
 	{Kind: KindRequested, New: func() Body { return new(KeyRequested) }, Signer: ClassPerson, Uncertified: true,
@@ -137,6 +146,8 @@ var kindTable = []*KindRule{
 	{Kind: KindRevoked, New: func() Body { return new(KeyRevoked) }, Signer: ClassPerson,
 		Who: "a root key of the organisation, or a key of it with the right certify", Chains: "key, organisation",
 		Basis: "the key.certified", Details: []Field{FieldNote}},
+	{Kind: KindStatus, New: func() Body { return new(OrgStatus) }, Signer: ClassPerson,
+		Who: "a root key of the organisation, or a key of it with the right certify", Chains: "organisation", Details: []Field{FieldNote}},
 	{Kind: KindCaseOpened, New: func() Body { return new(CaseOpened) }, Signer: ClassPerson, Right: RightInvestigate,
 		Who: "a person of an organisation of class agency", Chains: "case (founds)", Details: []Field{FieldNote, FieldAuthority}},
 	{Kind: KindRegistered, New: func() Body { return new(ItemRegistered) }, Signer: ClassPerson, Right: RightInvestigate,
@@ -167,6 +178,9 @@ var kindTable = []*KindRule{
 	{Kind: KindAssumed, New: func() Body { return new(Assumed) }, Signer: ClassPerson, Right: RightHold,
 		Who: "a person of the holder's organisation", Chains: "each item", Basis: "another person's act.approved for this act",
 		Details: []Field{FieldNote, FieldPlace, FieldAuthority, FieldCondition}},
+	{Kind: KindConfirmed, New: func() Body { return new(Confirmed) }, Signer: ClassPerson,
+		Who: "the holder of every item", Chains: "each item",
+		Details: []Field{FieldNote, FieldPlace, FieldCondition, FieldStoreRegister}},
 	{Kind: KindGranted, New: func() Body { return new(Granted) }, Signer: ClassPerson,
 		Who: "scope bytes: the holder of every item; scope record: a person of the case's agency with the right investigate", Chains: "case, grant (founds)",
 		Basis: "scope bytes: the event that gave the signer custody, of every item", Details: []Field{FieldNote, FieldAuthority, FieldPurpose}},

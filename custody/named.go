@@ -24,6 +24,8 @@ func ItemsOf(b Body) []ID {
 		return b.Items
 	case *Assumed:
 		return handedIDs(b.Items)
+	case *Confirmed:
+		return b.Items
 	case *Granted:
 		return b.Items
 	case *AccessRequested:

@@ -104,7 +104,7 @@ func fields(typ reflect.Type) func(func(reflect.StructField) bool) {
 
 // TestEncodingIsRFC8785 compares with another implementation's canonical form.
 func TestEncodingIsRFC8785(t *testing.T) {
-	s := rulingtest.Everything(t)
+	s := rulingtest.Recovered(t)
 	for i, sealed := range s.Sealed {
 		sameAsPeer(t, sealed.Envelope.Payload)
 		again, err := custody.Encode(s.Entries[i].Statement)

@@ -39,6 +39,8 @@ var refusedBodies = []refusedStatement{
 	body("body.enum", "result", func(b *custody.Verification) { b.Result = "verified" }),
 	body("body.enum", "capacity", func(b *custody.Opinion) { b.Capacity = "section 40" }),
 
+	body("body.enum", "recovery-cause", func(b *custody.LogRecovered) { b.Cause = "Backup-restored" }),
+
 	body("body.count", "no-items", func(b *custody.Released) { b.Items = []custody.HandedItem{} }),
 	body("body.count", "one-witness", func(b *custody.ItemRegistered) { b.Witnesses = b.Witnesses[:1] }),
 	body("body.count", "no-rights", func(b *custody.KeyCertified) { b.Rights = []custody.Right{} }),
@@ -50,6 +52,9 @@ var refusedBodies = []refusedStatement{
 	}),
 	body("body.count", "nothing-recalled", func(b *custody.Recalled) { b.Items = []custody.ID{} }),
 	body("body.count", "nothing-declined", func(b *custody.Declined) { b.Items = []custody.ID{} }),
+	body("body.count", "nothing-confirmed", func(b *custody.Confirmed) { b.Items = []custody.ID{} }),
+	body("body.count", "confirmed-too-many", func(b *custody.Confirmed) { b.Items = some(custody.MaxConfirmed + 1) }),
+	body("body.count", "status-too-many", func(b *custody.OrgStatus) { b.Revoked = some(custody.MaxStatus + 1) }),
 	body("body.count", "items-too-many", func(b *custody.Opinion) { b.Items = some(custody.MaxChains + 1) }),
 	body("body.count", "record-grant-with-items", func(b *custody.Granted) { b.Items = some(1) }),
 	body("body.count", "bytes-grant-without-items", func(b *custody.Granted) { b.Scope = custody.ScopeBytes }),
@@ -61,6 +66,9 @@ var refusedBodies = []refusedStatement{
 		b.Rights = []custody.Right{custody.RightHold, custody.RightApprove}
 	}),
 	body("body.order", "witness-twice", func(b *custody.ItemRegistered) { b.Witnesses[1] = b.Witnesses[0] }),
+
+	body("body.order", "confirmed-twice", func(b *custody.Confirmed) { b.Items = append(b.Items, b.Items[0]) }),
+	body("body.order", "revoked", func(b *custody.OrgStatus) { b.Revoked = some(2); slices.Reverse(b.Revoked) }),
 
 	body("body.seal", "space", func(b *custody.ItemRegistered) { b.Seals = []custody.SealNumber{"S 1"} }),
 	body("body.seal", "empty", func(b *custody.ItemRegistered) { b.Seals = []custody.SealNumber{""} }),
@@ -79,6 +87,11 @@ var refusedBodies = []refusedStatement{
 	body("body.id", "derived-from-itself", func(b *custody.Deposited) { b.Parent = &b.Item }),
 	body("body.id", "zero-parent", func(b *custody.Deposited) { b.Parent = &custody.ID{} }),
 
+	body("body.id", "zero-confirmed", func(b *custody.Confirmed) { b.Items[0] = custody.ID{} }),
+	body("body.id", "zero-revoked", func(b *custody.OrgStatus) { b.Revoked[0] = custody.ID{} }),
+	body("body.id", "zero-token", func(b *custody.LogTime) { b.Digest = custody.ID{} }),
+	body("body.id", "zero-signed-root", func(b *custody.LogRecovered) { b.Signed.Root = &custody.ID{} }),
+
 	body("body.digest", "md5-short", func(b *custody.Received) { b.MD5 = b.MD5[2:] }),
 	body("body.digest", "sha1-upper-case", func(b *custody.Received) { b.SHA1 = strings.ToUpper(b.SHA1) }),
 	body("body.digest", "declared-md5", func(b *custody.Deposited) { b.Declared.MD5 = "md5" }),
@@ -86,5 +99,6 @@ var refusedBodies = []refusedStatement{
 	body("body.digest", "measured-md5", func(b *custody.DepositRefused) { b.Declared.MD5 = strings.Repeat("G", 32) }),
 	body("artifact.empty", "no-bytes", func(b *custody.Deposited) { b.Artifact.Size = 0 }),
 	body("artifact.empty", "computed-over-no-bytes", func(b *custody.Verification) { b.Computed.Size = 0 }),
+	body("time.empty", "no-leaves", func(b *custody.LogTime) { b.Size = 0 }),
 	body("artifact.declared", "another-sha256", func(b *custody.Deposited) { b.Declared.SHA256 = &other }),
 }

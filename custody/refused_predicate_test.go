@@ -28,6 +28,19 @@ var refusedPredicates = []refusedStatement{
 	said("statement.form", "zero-key", released, func(s *custody.Statement) { s.Predicate.Signer.Key = custody.ID{} }),
 	said("statement.log", "absent", released, func(s *custody.Statement) { s.Predicate.Log = nil }),
 	said("statement.log", "in-genesis", custody.KindGenesis, func(s *custody.Statement) { s.Predicate.Log = &other }),
+	said("statement.log", "time-of-another", custody.KindTime, func(s *custody.Statement) {
+		s.Predicate.Body.(*custody.LogTime).Log = other
+		s.Subject = custody.SubjectsOf(s.Predicate.Body)
+	}),
+	said("statement.log", "recovery-of-another", custody.KindRecovered, func(s *custody.Statement) {
+		s.Predicate.Body.(*custody.LogRecovered).Log = other
+		s.Subject = custody.SubjectsOf(s.Predicate.Body)
+	}),
+	said("signer.class", "time-by-a-person", custody.KindTime, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassPerson }),
+	said("signer.class", "recovery-by-a-person", custody.KindRecovered, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassPerson }),
+	said("signer.class", "status-by-the-service", custody.KindStatus, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassService }),
+	said("signer.class", "confirmed-by-the-service", custody.KindConfirmed, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassService }),
+	said("signer.cert", "of-a-timestamp", custody.KindTime, func(s *custody.Statement) { s.Predicate.Signer.Cert = &other }),
 	said("signer.cert", "absent", released, func(s *custody.Statement) { s.Predicate.Signer.Cert = nil }),
 	said("signer.cert", "of-the-service", served, func(s *custody.Statement) { s.Predicate.Signer.Cert = &other }),
 	said("signer.cert", "of-a-founder", custody.KindFounded, func(s *custody.Statement) { s.Predicate.Signer.Cert = &other }),

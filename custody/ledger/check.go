@@ -217,6 +217,11 @@ func (c *checking) seen(st *custody.Statement) error {
 	if root, ok := c.roots[seen.Size]; !ok || root != seen.Root {
 		return docket.AlteredF("it has seen a checkpoint of %d leaves that was never published", seen.Size)
 	}
+	if b, ok := st.Predicate.Body.(*custody.LogTime); ok {
+		if root, ok := c.roots[b.Size]; !ok || root != b.Root {
+			return docket.AlteredF("it is about a checkpoint of %d leaves that was never published", b.Size)
+		}
+	}
 	return nil
 }
 

@@ -16,7 +16,9 @@ import (
 // replica was faster.
 const maxStale = 16
 
-// Observe seals what the service saw and appends it with its effects.
+// Observe seals what the service saw and appends it with its effects. An act
+// over something that has moved on meanwhile is refused by its own rule: a
+// log.recovered (recovery.seen) where another event came first.
 func (l *Ledger) Observe(ctx context.Context, act docket.Act, effects docket.Effects) (docket.Receipt, error) {
 	r, err := l.observe(ctx, nil, act, effects)
 	if err != nil {
@@ -86,7 +88,7 @@ func (l *Ledger) observe(ctx context.Context, lead *docket.Submission, act docke
 	}
 	advances := (&custody.Predicate{Body: act.Body, Signer: custody.Signer{Key: l.cfg.Service.Public().ID()}}).Advances()
 	if len(advances) != 1 {
-		return nil, fmt.Errorf("couldn't observe: %s is not an observation", act.Body.Kind())
+		return nil, fmt.Errorf("couldn't observe: %s is not an act of the service on one chain", act.Body.Kind())
 	}
 	id := advances[0].ID
 	turn := &l.observing[id[0]]

@@ -111,26 +111,35 @@ func (l *Ledger) publicKey(ctx context.Context, id custody.ID) (seal.PublicKey, 
 	return k, nil
 }
 
-// checkSeen holds seen to what this log published: otherwise a signer could be
-// made to commit to a history that nobody can show.
+// checkSeen holds the checkpoints that a statement names to what this log
+// published: otherwise a signer could be made to commit to a history that
+// nobody can show.
 func (l *Ledger) checkSeen(ctx context.Context, st *custody.Statement) error {
-	seen := st.Predicate.Seen
 	if st.Predicate.Kind == custody.KindGenesis {
 		return nil // the judge's: it has seen the empty tree
 	}
+	if b, ok := st.Predicate.Body.(*custody.LogTime); ok {
+		if err := l.wasPublished(ctx, b.Checkpoint(), "predicate.body"); err != nil {
+			return err
+		}
+	}
+	return l.wasPublished(ctx, st.Predicate.Seen, "predicate.seen")
+}
+
+func (l *Ledger) wasPublished(ctx context.Context, seen custody.Seen, field string) error {
 	root, ok := l.seen.at(seen.Size)
 	if !ok {
 		err := found(l.db.QueryRowContext(ctx, `SELECT root FROM custody.checkpoints WHERE size = $1`, int64(seen.Size)).Scan(idValue{&root}))
 		switch {
 		case errors.Is(err, docket.ErrNotFound):
-			return custody.Refuse("seen.unknown", "predicate.seen", "this log never published a checkpoint of %d leaves", seen.Size)
+			return custody.Refuse("seen.unknown", field, "this log never published a checkpoint of %d leaves", seen.Size)
 		case err != nil:
 			return err
 		}
 		l.seen.put(seen.Size, root)
 	}
 	if root != seen.Root {
-		return custody.Refuse("seen.unknown", "predicate.seen", "the checkpoint of %d leaves that this log published has another root", seen.Size)
+		return custody.Refuse("seen.unknown", field, "the checkpoint of %d leaves that this log published has another root", seen.Size)
 	}
 	return nil
 }

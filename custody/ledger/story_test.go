@@ -26,7 +26,7 @@ func testContext(t testing.TB) context.Context {
 // receipts and chain states are those of the judge's own world.
 func TestStory(t *testing.T) {
 	ctx := testContext(t)
-	story := rulingtest.Everything(t)
+	story := rulingtest.Recovered(t)
 	db := ledgertest.NewDatabase(t)
 	l := db.Open(t)
 	receipts := ledgertest.Retell(t, l, story.Story, 0)

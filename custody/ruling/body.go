@@ -19,6 +19,12 @@ func (c *hearing) body() error {
 		return c.keyCertified(b)
 	case *custody.KeyRevoked:
 		return c.keyRevoked(b)
+	case *custody.OrgStatus:
+		return c.orgStatus(b)
+	case *custody.LogTime:
+		return c.logTime(b)
+	case *custody.LogRecovered:
+		return c.logRecovered(b)
 	case *custody.CaseOpened:
 		return c.caseOpened(b)
 	case *custody.ItemRegistered:
@@ -29,7 +35,7 @@ func (c *hearing) body() error {
 		return c.received(b)
 	case *custody.DepositRefused:
 		return c.depositRefused(b)
-	case *custody.Released:
+	case *custody.Released, *custody.Confirmed:
 		return c.moveItems()
 	case *custody.Accepted, *custody.Declined, *custody.Recalled:
 		return c.handover()
@@ -154,6 +160,9 @@ func (c *hearing) keyRevoked(b *custody.KeyRevoked) error {
 		return custody.Refuse("basis.required", "predicate.basis", "must name the key.certified %s", k.Cert.Short())
 	}
 	c.set(b.Key, State{Key: next})
+	if org := c.chains[b.Org].State.Org; org != nil { // nil only in a verifier's partial chain
+		c.set(b.Org, State{Org: org.Revoke(b.Key)})
+	}
 	return nil
 }
 

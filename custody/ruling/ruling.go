@@ -128,8 +128,10 @@ func (c *hearing) rootSigner(b *custody.Founded) error {
 	if doc == nil || !doc.RootKey(c.p.Signer.Key) {
 		return custody.Refuse("signer.not-root", "predicate.signer.key", "key %s is not a root key of organisation %s", c.p.Signer.Key.Short(), b.Org.Short())
 	}
-	if c.p.Kind != custody.KindCertified && c.p.Kind != custody.KindRevoked {
-		return custody.Refuse("signer.root-only-certifies", "predicate.signer.key", "a root key certifies and revokes; %s is signed with a person's certified key", c.p.Kind)
+	switch c.p.Kind {
+	case custody.KindCertified, custody.KindRevoked, custody.KindStatus:
+	default:
+		return custody.Refuse("signer.root-only-certifies", "predicate.signer.key", "a root key certifies, revokes and lists what is revoked; %s is signed with a person's certified key", c.p.Kind)
 	}
 	c.org, c.root = b.Org, true
 	return nil

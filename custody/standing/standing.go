@@ -14,6 +14,30 @@ import (
 type Org struct {
 	Founded  custody.ID          `json:"founded"` // leaf of org.founded
 	Document custody.OrgDocument `json:"document"`
+	Revoked  []custody.ID        `json:"revoked,omitempty"` // its keys revoked so far, sorted
+	Stated   *Stated             `json:"stated,omitempty"`  // its newest org.status
+}
+
+// Stated is where an organisation's newest org.status stands: its own word of
+// which of its keys were revoked, as of the checkpoint that its signer saw.
+type Stated struct {
+	Index uint64     `json:"index"` // the org.status's log index
+	Leaf  custody.ID `json:"leaf"`
+	Seen  uint64     `json:"seen"` // its seen.size: what came later it does not speak of
+}
+
+// State returns the organisation after one more org.status.
+func (o *Org) State(s Stated) *Org {
+	next := *o
+	next.Stated = &s
+	return &next
+}
+
+// Revoke returns the organisation after one more of its keys was revoked.
+func (o *Org) Revoke(key custody.ID) *Org {
+	next := *o
+	next.Revoked = custody.SortedIDs(append([]custody.ID{key}, o.Revoked...)...)
+	return &next
 }
 
 // Status is what has happened to a key so far.

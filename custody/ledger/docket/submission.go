@@ -31,8 +31,10 @@ func (e Effects) None() bool {
 	return e.Artifact == nil && e.Report == nil && e.Invitation == nil && e.Upload == nil
 }
 
-// Act is what the service states about itself; the ledger adds links, seen,
-// nonce and times and seals it with the service key.
+// Act is what the service states about itself, on the one chain that its body
+// advances: an observation chain, or for log.recovered the log's own. The
+// ledger adds links, seen (the newest checkpoint), nonce and times and seals it
+// with the service key.
 type Act struct {
 	Body  custody.Body
 	Basis []custody.ID // leaf hashes

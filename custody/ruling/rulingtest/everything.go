@@ -7,7 +7,8 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// Everything plays a story that has every kind of event at least once.
+// Everything plays a story that has every kind of event at least once, but
+// log.recovered, which no log has that is whole.
 func Everything(t testing.TB) *Scene {
 	t.Helper()
 	s := NewScene(t)
@@ -47,5 +48,34 @@ func Everything(t testing.TB) *Scene {
 
 	// The officer's key is lost.
 	s.Act(s.Certifier, &custody.KeyRevoked{Key: s.Officer.ID(), Org: s.Agency.ID, Reason: custody.ReasonLost}, *s.Officer.Cert)
+
+	// The agency lists its revoked keys, the laboratory's custodian confirms what
+	// is held, and the service notes a timestamp.
+	s.ActTelling(s.Certifier, custody.FieldNote, "monthly list", s.Status(s.Agency))
+	s.ActTelling(s.Analyst, custody.FieldStoreRegister, "shelf 4", &custody.Confirmed{Items: []custody.ID{s.Phone}})
+	s.Act(s.Service, s.Timestamp("token of the authority"))
 	return s
+}
+
+// Recovered plays Everything on a log that then lost events and says so: every
+// kind of event there is.
+func Recovered(t testing.TB) *Scene {
+	t.Helper()
+	s := Everything(t)
+	_, log := s.Log()
+	lost := evidence.Sum([]byte("the root that was lost"))
+	s.Act(s.Service, &custody.LogRecovered{Cause: custody.RecoveryBackup, Log: log, Signed: custody.SignedHead{Root: &lost, Size: s.Leaves.Size() + 2}})
+	return s
+}
+
+// Status is the organisation's list of its revoked keys as they are now.
+func (s *Story) Status(o *Org) *custody.OrgStatus {
+	return &custody.OrgStatus{Org: o.ID, Revoked: custody.SortedIDs(s.Chains[o.ID].State.Org.Revoked...)}
+}
+
+// Timestamp is what the service notes of a token of that name over its head.
+func (s *Story) Timestamp(token string) *custody.LogTime {
+	_, log := s.Log()
+	seen := s.Seen()
+	return &custody.LogTime{Digest: evidence.Sum([]byte(token)), Log: log, Root: seen.Root, Size: seen.Size, Time: custody.NewTime(s.now)}
 }
