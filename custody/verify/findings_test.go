@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -83,7 +84,8 @@ var findingCases = []findingCase{
 	{verify.LogDocument, verify.NotWhole, on(func(_ *testing.T, c *court) { c.d.Log = []byte("{}") })},
 	{verify.LogUnpinned, verify.Open, on(func(_ *testing.T, c *court) { c.p.Logs[0].ID = evidence.Sum(nil) })},
 	{verify.CheckpointInvalid, verify.NotWhole, on(func(_ *testing.T, c *court) {
-		c.d.Checkpoint = bytes.Replace(c.d.Checkpoint, []byte("\n50\n"), []byte("\n51\n"), 1)
+		n := len(c.b.Sealed)
+		c.d.Checkpoint = bytes.Replace(c.d.Checkpoint, fmt.Appendf(nil, "\n%d\n", n), fmt.Appendf(nil, "\n%d\n", n+1), 1)
 	})},
 	{verify.QuorumUnmet, verify.Open, on(func(_ *testing.T, c *court) {
 		quorum := 1

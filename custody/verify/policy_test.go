@@ -235,7 +235,7 @@ func TestSummary(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := s.Dossiers[0]
-	if s.Format != verify.SummaryFormat || s.Verdict != "whole" || s.Exit != 0 || len(s.Findings) == 0 || d.Size != 50 || d.Events != uint64(len(c.d.Events)) ||
+	if s.Format != verify.SummaryFormat || s.Verdict != "whole" || s.Exit != 0 || len(s.Findings) == 0 || d.Size != uint64(len(c.b.Sealed)) || d.Events != uint64(len(c.d.Events)) ||
 		d.Admitted != d.Events || d.Agency != c.Agency.ID.String() || len(d.Organisations) == 0 {
 		t.Errorf("%s", raw)
 	}
