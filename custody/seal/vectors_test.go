@@ -15,6 +15,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/seal/sealtest"
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // ruleOf is the rule that err names, or "ok".
@@ -242,7 +243,15 @@ func TestSignatureVectors(t *testing.T) {
 			if got := ruleOf(err); got != v.Rule {
 				t.Fatalf("got %s, want %s (%v)", got, v.Rule, err)
 			}
+			// The event's id says the same as the event.
+			id := seal.Envelope{Payload: []byte(payload)}.EventID()
+			if got := ruleOf(key.VerifyEventID(id, v.Signature)); got != v.Rule {
+				t.Errorf("by its id: got %s, want %s", got, v.Rule)
+			}
 		})
+	}
+	if got := ruleOf(seal.PublicKey{}.VerifyEventID(evidence.Sum(nil), nil)); got != seal.RuleKeyForm {
+		t.Errorf("without a key: %s", got)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -28,16 +27,24 @@ func Leaf(e seal.Envelope, key seal.PublicKey) []byte {
 	return encodeLeaf(digest[:], e.Signature, key.SPKI())
 }
 
+// The fixed parts of a leaf, between which stand digest, signature and key.
+const (
+	leafStart     = `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"`
+	leafSignature = `"},"signature":{"content":"`
+	leafKey       = `","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"`
+	leafEnd       = `"}}}}}}`
+)
+
 func encodeLeaf(digest, sig, spki []byte) []byte {
 	enc := base64.StdEncoding
 	b := make([]byte, 0, 512)
-	b = append(b, `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"`...)
+	b = append(b, leafStart...)
 	b = enc.AppendEncode(b, digest)
-	b = append(b, `"},"signature":{"content":"`...)
+	b = append(b, leafSignature...)
 	b = enc.AppendEncode(b, sig)
-	b = append(b, `","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"`...)
+	b = append(b, leafKey...)
 	b = enc.AppendEncode(b, spki)
-	return append(b, `"}}}}}}`...)
+	return append(b, leafEnd...)
 }
 
 // LeafFields is what a leaf commits to.
@@ -48,45 +55,59 @@ type LeafFields struct {
 }
 
 // ParseLeaf reads a leaf; only bytes that Leaf would write pass, of some
-// P-256 key and some signature. Whether that signature holds cannot be said
-// without the event. Errors wrap ErrLeaf.
+// P-256 key and some signature. Whether that signature holds is a question of
+// its own (seal.PublicKey.VerifyEventID). Errors wrap ErrLeaf.
 func ParseLeaf(b []byte) (LeafFields, error) {
+	f, _, err := ParseLeafBy(b, seal.ParseSPKI)
+	return f, err
+}
+
+// ParseLeafBy is ParseLeaf for whoever reads many leaves of few keys: parse
+// must be seal.ParseSPKI or remember what that answered. The key is returned too.
+func ParseLeafBy(b []byte, parse func(spki []byte) (seal.PublicKey, error)) (LeafFields, seal.PublicKey, error) {
+	f, ok := splitLeaf(b)
+	if !ok {
+		return LeafFields{}, seal.PublicKey{}, fmt.Errorf("couldn't read leaf of %d bytes: %w", len(b), ErrLeaf)
+	}
+	key, err := parse(f.SPKI)
+	if err != nil {
+		return LeafFields{}, seal.PublicKey{}, fmt.Errorf("couldn't read leaf: %w (%v)", ErrLeaf, err)
+	}
+	return f, key, nil
+}
+
+// splitLeaf finds the three parts between the fixed ones. It is the comparison
+// at the end that judges: decoding base64 passes over line breaks.
+func splitLeaf(b []byte) (f LeafFields, ok bool) {
 	if len(b) > maxLeaf {
-		return LeafFields{}, fmt.Errorf("couldn't read leaf of %d bytes: %w", len(b), ErrLeaf)
+		return f, false
 	}
-	var raw struct {
-		Spec struct {
-			Record struct {
-				Data struct {
-					Digest []byte `json:"digest"`
-				} `json:"data"`
-				Signature struct {
-					Content  []byte `json:"content"`
-					Verifier struct {
-						PublicKey struct {
-							RawBytes []byte `json:"rawBytes"`
-						} `json:"publicKey"`
-					} `json:"verifier"`
-				} `json:"signature"`
-			} `json:"hashedRekordV002"`
-		} `json:"spec"`
+	digest, rest, ok := cutPart(b, leafStart)
+	if !ok || len(digest) != sha256.Size {
+		return f, false
 	}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w (%.200s)", ErrLeaf, err.Error())
+	if f.Signature, rest, ok = cutPart(rest, leafSignature); !ok || len(f.Signature) == 0 || len(f.Signature) > maxSignature {
+		return f, false
 	}
-	r := raw.Spec.Record
-	spki := r.Signature.Verifier.PublicKey.RawBytes
-	// The comparison is what judges; the reading above only finds the parts.
-	if len(r.Data.Digest) != sha256.Size || !bytes.Equal(encodeLeaf(r.Data.Digest, r.Signature.Content, spki), b) {
-		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w", ErrLeaf)
+	if f.SPKI, rest, ok = cutPart(rest, leafKey); !ok || string(rest) != leafEnd {
+		return f, false
 	}
-	if n := len(r.Signature.Content); n == 0 || n > maxSignature {
-		return LeafFields{}, fmt.Errorf("couldn't read leaf with a signature of %d bytes: %w", n, ErrLeaf)
+	f.EventID = evidence.Digest(digest)
+	return f, bytes.Equal(encodeLeaf(digest, f.Signature, f.SPKI), b)
+}
+
+// cutPart takes the fixed text, then base64 up to the next quote.
+func cutPart(b []byte, fixed string) (part, rest []byte, ok bool) {
+	if b, ok = bytes.CutPrefix(b, []byte(fixed)); !ok {
+		return nil, nil, false
 	}
-	if _, err := seal.ParseSPKI(spki); err != nil {
-		return LeafFields{}, fmt.Errorf("couldn't read leaf: %w (%v)", ErrLeaf, err)
+	end := bytes.IndexByte(b, '"')
+	if end < 0 {
+		return nil, nil, false
 	}
-	return LeafFields{EventID: evidence.Digest(r.Data.Digest), Signature: r.Signature.Content, SPKI: spki}, nil
+	part = make([]byte, base64.StdEncoding.DecodedLen(end))
+	n, err := base64.StdEncoding.Strict().Decode(part, b[:end])
+	return part[:n], b[end:], err == nil
 }
 
 // LeafHash is the RFC 6962 leaf hash, SHA-256(0x00 || leaf): what chains and
