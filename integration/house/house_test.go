@@ -30,6 +30,7 @@ var may = map[string][]string{
 
 	"custody/keyring":          {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence"},
 	"custody/keyring/safefile": {},
+	"custody/auditor":          {"custody", "custody/seal", "custody/tlog", "custody/verify", "custody/keyring/safefile", "evidence"},
 
 	"migrations":             {},
 	"custody/ledger":         {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
@@ -44,7 +45,7 @@ var may = map[string][]string{
 	"api/wire":   {},
 	"api/client": {"api/wire", "evidence"},
 
-	"cmd/custody": {"cmd/custody/desk", "api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
+	"cmd/custody": {"cmd/custody/desk", "api/client", "api/wire", "custody", "custody/auditor", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "custody/report", "evidence"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "evidence"},
