@@ -54,7 +54,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &verdict):
 		return verdict.code
-	case errors.As(err, &split), isAny(err, desk.ErrEvidence, desk.ErrFork, desk.ErrReceipt, keyring.ErrFingerprint, evidence.ErrBlock):
+	case errors.As(err, &split), isAny(err, desk.ErrEvidence, desk.ErrFork, desk.ErrReceipt, keyring.ErrFingerprint, evidence.ErrBlock, errOtherLog):
 		return exitBad
 	case errors.As(err, &no):
 		return answerCode(no, err)

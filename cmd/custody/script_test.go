@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command as a process: what it prints where, with which
 // exit code, and what it leaves on disk.
 func TestScripts(t *testing.T) {
-	files := tellStory(t)
+	files, live := tellStory(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -35,6 +36,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CUSTODY_PASSPHRASE_FILE", filepath.Join(env.WorkDir, "passphrase"))
 			for _, name := range []string{"CUSTODY_KEY", "CUSTODY_SERVER", "CUSTODY_POLICY"} {
 				env.Setenv(name, "")
+			}
+			for name, value := range live {
+				env.Setenv(name, value)
 			}
 			for name, content := range files {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), content, 0o600); err != nil {
@@ -84,8 +88,9 @@ func accept(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // tellStory makes a dossier, the image it is about, the agency's policy, a
-// policy that does not name the agency, and a passphrase.
-func tellStory(t *testing.T) map[string][]byte {
+// policy that does not name the agency, and a passphrase; and the story's log,
+// live (serveLog).
+func tellStory(t *testing.T) (files map[string][]byte, live map[string]string) {
 	t.Helper()
 	need := func(err error) {
 		t.Helper()
@@ -107,10 +112,10 @@ func tellStory(t *testing.T) map[string][]byte {
 	signer, err := tlog.NewLogSigner(origin, ed25519.NewKeyFromSeed(seed[:]))
 	need(err)
 	size, seen := s.Leaves.Size(), s.Seen()
-	note, err := tlog.SignCheckpoint(tlog.Checkpoint{Origin: origin, Size: size, Root: seen.Root}, signer)
+	head, err := tlog.SignCheckpoint(tlog.Checkpoint{Origin: origin, Size: size, Root: seen.Root}, signer)
 	need(err)
 	_, logID := s.Log()
-	d := &dossier.Dossier{Log: s.Documents[logID], Checkpoint: note, Scope: dossier.Scope{Case: matter, Items: custody.SortedIDs(exhibit, image.Item)},
+	d := &dossier.Dossier{Log: s.Documents[logID], Checkpoint: head, Scope: dossier.Scope{Case: matter, Items: custody.SortedIDs(exhibit, image.Item)},
 		Consistency: map[uint64][]evidence.Digest{}, Documents: map[evidence.Digest][]byte{}}
 	for i, e := range s.Entries {
 		proof, err := tlog.ProveInclusion(size, e.Index, s.Leaves)
@@ -129,7 +134,7 @@ func tellStory(t *testing.T) map[string][]byte {
 	b, err := d.Encode()
 	need(err)
 	quorum := 0
-	files := map[string][]byte{"passphrase": []byte("correct horse battery\n"), "dossier.zip": b, "image.dd": []byte("artifact:image")}
+	files = map[string][]byte{"passphrase": []byte("correct horse battery\n"), "dossier.zip": b, "image.dd": []byte("artifact:image")}
 	for name, org := range map[string]*rulingtest.Org{"trust.json": agency, "stranger.json": stranger} {
 		p := &verify.Policy{Format: verify.PolicyFormat, Logs: []verify.PolicyLog{{ID: logID, Origin: origin}}, Quorum: &quorum,
 			Organisations: []verify.PolicyOrg{{ID: org.ID, Name: "the " + name}}}
@@ -137,5 +142,9 @@ func tellStory(t *testing.T) map[string][]byte {
 		need(err)
 		files[name+".sha256"] = []byte(evidence.Sum(files[name]).String())
 	}
-	return files
+	live = serveLog(t, s, signer, files)
+	files["log.json"], live["OFFICER"] = s.Documents[logID], officer.ID().String()
+	live["VKEY"], err = note.NewEd25519VerifierKey(origin, ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
+	need(err)
+	return files, live
 }

@@ -81,6 +81,15 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// HTTPClient is a client of the service's, for whoever reads it without a desk;
+// nil where the system's authorities do.
+func HTTPClient(caFile string) (*http.Client, error) {
+	if caFile == "" {
+		return nil, nil
+	}
+	return withAuthority(caFile)
+}
+
 func withAuthority(path string) (*http.Client, error) {
 	pem, err := os.ReadFile(path)
 	if err != nil {
