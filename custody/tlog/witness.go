@@ -2,10 +2,10 @@ package tlog
 
 import (
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,11 +26,11 @@ func NewWitnessVerifier(vkey string) (note.Verifier, error) {
 	hash, key64, _ := strings.Cut(rest, "+")
 	want, err := strconv.ParseUint(hash, 16, 32)
 	raw, err64 := base64.StdEncoding.Strict().DecodeString(key64)
-	if err != nil || err64 != nil || hash != fmt.Sprintf("%08x", want) || !validName(name) || len(raw) != 1+ed25519.PublicKeySize || raw[0] != cosignatureType {
+	if err != nil || err64 != nil || hash != fmt.Sprintf("%08x", want) || !validName(name) || len(raw) != 1+ed25519.PublicKeySize || raw[0] != cosignatureType ||
+		base64.StdEncoding.EncodeToString(raw) != key64 { // the decoder lets line breaks pass
 		return nil, fmt.Errorf("couldn't read witness key %.80q: not name+hash+key of a cosignature/v1 witness", vkey)
 	}
-	sum := sha256.Sum256(append([]byte(name+"\n"), raw...))
-	if uint64(binary.BigEndian.Uint32(sum[:4])) != want {
+	if uint64(cosignerHash(name, raw[1:])) != want {
 		return nil, fmt.Errorf("couldn't read witness key %.80q: its hash is not its key's", vkey)
 	}
 	return &witness{name, uint32(want), raw[1:]}, nil
@@ -50,14 +50,14 @@ type witness struct {
 func (w *witness) Name() string    { return w.name }
 func (w *witness) KeyHash() uint32 { return w.hash }
 
-// Verify checks timestamp (8 bytes, big endian) and signature over
-// "cosignature/v1\ntime T\n" and the checkpoint's lines.
+// Verify checks timestamp (8 bytes, big endian; not 0 and below 2^63) and
+// signature over "cosignature/v1\ntime T\n" and the checkpoint's lines.
 func (w *witness) Verify(msg, sig []byte) bool {
 	if len(sig) != 8+ed25519.SignatureSize {
 		return false
 	}
-	signed := fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(sig), msg)
-	return ed25519.Verify(w.key, signed, sig[8:])
+	seconds := binary.BigEndian.Uint64(sig)
+	return seconds != 0 && seconds <= math.MaxInt64 && ed25519.Verify(w.key, cosignedText(seconds, msg), sig[8:])
 }
 
 // CountWitnesses returns how many different witnesses cosigned the note. A

@@ -45,6 +45,9 @@ func witnessVectors() []witnessVector {
 		{"not-asked-for", 0, []string{c}, base + byA + byB},
 		{"bad-line-does-not-spoil-others", 1, all, base + cosigned("a.example", "x", at) + byB},
 		{"no-witnesses-asked", 0, []string{}, base + byA},
+		{"without-a-time", 0, all, base + cosigned("a.example", text, 0)},
+		{"time-over-2^63", 0, all, base + cosigned("a.example", text, 1<<63)},
+		{"last-possible-time", 1, all, base + cosigned("a.example", text, 1<<63-1)},
 	}
 }
 
@@ -114,6 +117,7 @@ func TestWitnessKeyForms(t *testing.T) {
 		"short hash":     strings.Replace(good, hex, hex[:7], 1),
 		"log key type":   logKey,
 		"trailing bytes": good + "AAAA",
+		"line break":     good[:len(good)-4] + "\n" + good[len(good)-4:],
 		"space in name":  spaced,
 	} {
 		if bad == good {

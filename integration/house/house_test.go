@@ -31,6 +31,7 @@ var may = map[string][]string{
 	"custody/keyring":          {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence"},
 	"custody/keyring/safefile": {},
 	"custody/auditor":          {"custody", "custody/seal", "custody/tlog", "custody/verify", "custody/keyring/safefile", "evidence"},
+	"custody/witness":          {"custody/keyring/safefile", "custody/tlog", "evidence"},
 
 	"migrations":             {},
 	"custody/ledger":         {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
