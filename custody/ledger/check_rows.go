@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/hex"
+	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
@@ -173,4 +174,29 @@ func (c *checking) artifacts() error {
 		}
 	}
 	return nil
+}
+
+// timestamps: every token is of what it is kept for. Whom to believe about time
+// is the verifier's to say.
+func (c *checking) timestamps() error {
+	var sum, root evidence.Digest
+	var token, signature []byte
+	var index, size uint64
+	var said time.Time
+	right := func(message []byte, of string, n uint64) error {
+		t, err := tlog.ParseTimestamp(token)
+		if err != nil || evidence.Sum(token) != sum || !t.Of(message) || !t.Time.Truncate(time.Microsecond).Equal(said) {
+			return docket.AlteredF("a timestamp kept for %s %d is not one of it", of, n)
+		}
+		return nil
+	}
+	err := c.each(`SELECT t.index, t.sha256, t.token, t.said, e.signature FROM custody.event_timestamps t JOIN custody.events e USING (index)`,
+		[]any{&index, idValue{&sum}, &token, &said, &signature}, func() error { return right(signature, "event", index) })
+	if err != nil {
+		return err
+	}
+	return c.each(`SELECT t.size, c.root, t.sha256, t.token, t.said FROM custody.checkpoint_timestamps t JOIN custody.checkpoints c USING (size)`,
+		[]any{&size, idValue{&root}, idValue{&sum}, &token, &said}, func() error {
+			return right(tlog.Checkpoint{Origin: c.id.doc.Origin, Size: size, Root: root}.Body(), "the checkpoint of size", size)
+		})
 }

@@ -74,6 +74,16 @@ type Record interface {
 	ChainEvents(ctx context.Context, chains ...custody.ID) ([]*docket.Event, error)
 	OrgKeys(ctx context.Context, org custody.ID) ([]*docket.Key, error)
 	Blobs(ctx context.Context, ids ...evidence.Digest) (map[evidence.Digest][]byte, error)
+
+	// EventTimestamps returns the timestamps of the signatures of the events of
+	// these log indexes, by index; one for each authority, or none.
+	EventTimestamps(ctx context.Context, indexes ...uint64) (map[uint64][]docket.Timestamp, error)
+	// FirstStamped returns, for each authority, the first checkpoint that
+	// includes the event of this log index and that it stamped: not after.
+	FirstStamped(ctx context.Context, index uint64) ([]docket.Stamped, error)
+	// LogTimes returns, for each authority, the newest log.time event of an
+	// index below n, with the stamped checkpoint it commits to: not before.
+	LogTimes(ctx context.Context, n uint64) ([]docket.LogTime, error)
 }
 
 // Vault is what the use cases need of the object store. It acknowledges only

@@ -56,9 +56,12 @@ func VerifyTimestamp(kept, message []byte, authorities []Authority) (Timestamp, 
 	return t.Verify(message, authorities)
 }
 
+// Of reports whether the token speaks of message. Who says so was not checked.
+func (t *Token) Of(message []byte) bool { return bytes.Equal(sum(t.imprintHash, message), t.imprint) }
+
 // Verify checks a timestamp as VerifyTimestamp does.
 func (t *Token) Verify(message []byte, authorities []Authority) (Timestamp, error) {
-	if !bytes.Equal(sum(t.imprintHash, message), t.imprint) {
+	if !t.Of(message) {
 		return Timestamp{}, fmt.Errorf("couldn't find the message's digest in the timestamp: %w", ErrTimestamp)
 	}
 	cert, err := t.signer(authorities)

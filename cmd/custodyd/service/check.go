@@ -78,6 +78,13 @@ func Check(ctx context.Context, o Options, bytes bool, progress Progress) (resul
 	for _, item := range lost {
 		result.problem(item.String(), "its bytes were received, and the database no longer says where they lie")
 	}
+	times, err := l.UnkeptTimes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, index := range times {
+		result.problem(fmt.Sprintf("event %d", index), "the timestamp that it commits to is no longer in the database")
+	}
 	err = everyArtifact(ctx, l, func(a docket.Artifact, done, all uint64) error {
 		progress(done, all)
 		result.Artifacts++
