@@ -42,6 +42,15 @@ func ItemsOf(b Body) []ID {
 	return nil
 }
 
+// HeadsOf lists the checkpoints of its own log that a statement commits to: the
+// one its signer saw, and the one that a log.time timestamps.
+func HeadsOf(p *Predicate) []Seen {
+	if b, ok := p.Body.(*LogTime); ok && b.Checkpoint() != p.Seen {
+		return []Seen{p.Seen, b.Checkpoint()}
+	}
+	return []Seen{p.Seen}
+}
+
 // FoundingOf names the case, item, person and grant documents that an event of
 // this body introduces, each with its type. Log, organisation and key documents
 // are public and not among them.

@@ -57,12 +57,14 @@ func (r *Registrar) gather(ctx context.Context, v view) (*dossier.Dossier, error
 			return nil, fault("ledger", err)
 		}
 		d.Events = append(d.Events, dossier.Event{Index: e.Index, Envelope: e.Envelope, Key: e.Key, Proof: proof})
-		size := e.Statement.Predicate.Seen.Size
-		if _, done := d.Consistency[size]; done || size == 0 || size >= head.Size {
-			continue
-		}
-		if d.Consistency[size], err = r.ledger.Consistency(ctx, size, head.Size); err != nil {
-			return nil, fault("ledger", err)
+		for _, seen := range custody.HeadsOf(&e.Statement.Predicate) {
+			size := seen.Size
+			if _, done := d.Consistency[size]; done || size == 0 || size >= head.Size {
+				continue
+			}
+			if d.Consistency[size], err = r.ledger.Consistency(ctx, size, head.Size); err != nil {
+				return nil, fault("ledger", err)
+			}
 		}
 	}
 	if err := r.disclose(ctx, d, g, v); err != nil {
@@ -82,7 +84,8 @@ func (g *gathering) collect(v view) error {
 	if err != nil {
 		return err
 	}
-	if err := g.takeChains(ids...); err != nil {
+	_, log := g.record.LogDocument()
+	if err := g.takeChains(append(ids, log)...); err != nil {
 		return err
 	}
 	for _, p := range v.also {
@@ -244,7 +247,8 @@ func named(b custody.Body) []custody.Party {
 	return nil
 }
 
-// founding takes an organisation's org.founded, the first event of its chain.
+// founding takes an organisation's org.founded, the first event of its chain,
+// and its newest org.status: what it says itself of its keys.
 func (g *gathering) founding(org custody.ID) error {
 	c, err := g.record.Chain(g.ctx, org)
 	if errors.Is(err, docket.ErrNotFound) {
@@ -253,14 +257,23 @@ func (g *gathering) founding(org custody.ID) error {
 	if err != nil {
 		return err
 	}
-	if c.State.Org == nil || g.leaves[c.State.Org.Founded] {
+	if c.State.Org == nil {
 		return nil
 	}
-	e, err := g.record.EventByLeaf(g.ctx, c.State.Org.Founded)
-	if err != nil {
-		return err
+	leaves := []custody.ID{c.State.Org.Founded}
+	if s := c.State.Org.Stated; s != nil {
+		leaves = append(leaves, s.Leaf)
 	}
-	g.take(e)
+	for _, leaf := range leaves {
+		if g.leaves[leaf] {
+			continue
+		}
+		e, err := g.record.EventByLeaf(g.ctx, leaf)
+		if err != nil {
+			return err
+		}
+		g.take(e)
+	}
 	return nil
 }
 

@@ -71,7 +71,8 @@ func (r *Registrar) seesChain(ctx context.Context, c Caller, ch *docket.Chain) (
 	case custody.ChainCase, custody.ChainItem, custody.ChainGrant, custody.ChainObservations, custody.ChainAccess:
 	}
 	if ch.Case == nil {
-		return false, nil
+		_, log := r.ledger.LogDocument()
+		return ch.About != nil && *ch.About == log && !c.Nobody(), nil // timestamps: the log's own
 	}
 	s, err := r.sightOf(ctx, c, *ch.Case)
 	if err != nil || s.whole {
@@ -115,6 +116,8 @@ func (r *Registrar) discloses(ctx context.Context, c Caller, e *docket.Event) (b
 	case *custody.KeyCertified:
 		return b.Org == c.Org, nil
 	case *custody.KeyRevoked:
+		return b.Org == c.Org, nil
+	case *custody.OrgStatus:
 		return b.Org == c.Org, nil
 	case *custody.Approved:
 		return b.Org == c.Org, nil

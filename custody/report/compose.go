@@ -133,8 +133,14 @@ func (c *composer) cover() {
 			count(n, "event", "events"), plural(n, "is", "are")))
 	}
 	d.Limits = append(d.Limits,
-		"A key is shown as valid where the dossier has no revocation of it. That no later revocation was left out is the word of the service that made the dossier.",
+		"A key is shown as valid where the dossier has no revocation of it. That no later revocation was left out is the word of the service that made the dossier, but as far as the organisation's own list reaches.",
 		"Custody is counted from the times that the signers of release and acceptance claim. Where custody was assumed without a release, the whole period before is marked as a gap, because the record does not show when it ended.")
+	for _, id := range sortedByNumber(c.orgs) {
+		if o := r.Orgs[id]; o != nil && o.Status != nil {
+			d.Limits = append(d.Limits, fmt.Sprintf("%s itself listed its revoked keys as of log size %d (act %d). Which of its keys were revoked later is not checked.",
+				c.orgWords(c.orgs[id]), o.Status.Size, c.acts[o.Status.Event.Leaf]))
+		}
+	}
 	for _, id := range sortedByNumber(c.items) {
 		h, ok := r.Heads[id]
 		if !ok || c.result.Verdict == verify.NotWhole {
@@ -142,6 +148,10 @@ func (c *composer) cover() {
 		}
 		d.Scope.Completeness = append(d.Scope.Completeness, Completeness{Item: c.items[id], Seq: h.Seq, Head: h.Leaf,
 			AccordingTo: fmt.Sprintf("the service that made the dossier, at the head of %s with %s", r.Log.Origin, count(int(r.Checkpoint.Size), "leaf", "leaves"))})
+		if k := r.Items[id].Confirmed; k != nil {
+			d.Scope.Completeness = append(d.Scope.Completeness, Completeness{Item: c.items[id], Seq: k.Seq, Head: k.Head,
+				AccordingTo: fmt.Sprintf("the custodian who signed act %d, %s", c.acts[k.Event.Leaf], c.partyWords(k.Event.Signer))})
+		}
 	}
 }
 

@@ -151,6 +151,24 @@ func (c *composer) notes(e *verify.Event) []Fact {
 			out = append(out, stated("compromised since log index", strconv.FormatUint(*b.CompromisedSince, 10)))
 		}
 		return out
+	case *custody.OrgStatus:
+		words := "none"
+		if len(b.Revoked) > 0 {
+			words = count(len(b.Revoked), "key", "keys")
+		}
+		out := []Fact{stated("revoked so far", words), stated("as of log size", strconv.FormatUint(e.Statement.Predicate.Seen.Size, 10))}
+		for _, key := range b.Revoked {
+			if c.r.Keys[key] != nil { // the others signed nothing here
+				out = append(out, stated("revoked key", key.String()))
+			}
+		}
+		return out
+	case *custody.Confirmed:
+		return c.confirmed(e)
+	case *custody.LogTime:
+		return []Fact{stated("over log size", strconv.FormatUint(b.Size, 10)), stated("time", b.Time.String()), stated("timestamp SHA-256", b.Digest.String())}
+	case *custody.LogRecovered:
+		return []Fact{stated("cause", string(b.Cause)), stated("log size once signed", strconv.FormatUint(b.Signed.Size, 10)), stated("log size after the loss", strconv.FormatUint(e.Index, 10))}
 	case *custody.Deposited:
 		return []Fact{stated("SHA-256", b.Artifact.SHA256.String()), stated("size", strconv.FormatUint(b.Artifact.Size, 10)+" bytes"), stated("role", string(b.Role))}
 	case *custody.Received:
@@ -181,6 +199,17 @@ func (c *composer) notes(e *verify.Event) []Fact {
 		return []Fact{stated("over log size", strconv.FormatUint(b.Over.Size, 10)), stated("report.json SHA-256", b.Files.JSON.String()), stated("report.pdf SHA-256", b.Files.PDF.String())}
 	}
 	return nil
+}
+
+// confirmed says up to where the custodian confirms each item's record.
+func (c *composer) confirmed(e *verify.Event) []Fact {
+	var out []Fact
+	for _, l := range e.Statement.Predicate.Chains {
+		if n := c.items[l.ID]; n > 0 && l.Prev != nil {
+			out = append(out, stated("confirms", fmt.Sprintf("item %d up to seq %d, leaf %s", n, l.Seq-1, l.Prev)))
+		}
+	}
+	return out
 }
 
 // access joins a request with what the service says it served and what the

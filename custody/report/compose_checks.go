@@ -24,6 +24,7 @@ var checkRows = []checkRow{
 	{"signatures", "Every event is in its one form and signed by the key that it names", true, []verify.Name{verify.StatementInvalid, verify.SignatureInvalid, verify.SignerKeyOther}, nil},
 	{"inclusion", "Every event is in the log at its place, once, from the genesis on", true, []verify.Name{verify.InclusionInvalid, verify.EventTwice, verify.GenesisMissing}, nil},
 	{"consistency", "The log continues every log head that a signer saw, and no other history was shown", true, []verify.Name{verify.SeenInconsistent, verify.LogFork}, []verify.Name{verify.SeenUnproven}},
+	{"loss", "The log states no loss of events that it had signed", true, nil, []verify.Name{verify.LogRecovered}},
 	{"chains", "Every event names the one before it on each chain; no place is taken twice, nor left out on a chain in scope", true, []verify.Name{verify.ChainFork, verify.ChainGap}, nil},
 	{"rules", "Every signer was certified, had the right, and stood where the rules of custody ask", true, []verify.Name{verify.RuleBroken}, nil},
 	{"organisations", "The policy names every organisation whose people signed on a chain in scope, and no key is disputed", true, nil, []verify.Name{verify.OrgUnidentified, verify.KeyContested}},

@@ -32,6 +32,9 @@ func (c *composer) custody() {
 // move takes the item to its next state. The verifier has admitted the event
 // by the same state machine; what it would not admit moves nothing here.
 func (c *composer) move(id custody.ID, e *verify.Event) {
+	if e.Kind() == custody.KindConfirmed {
+		return // a statement of what is: it begins no period
+	}
 	var now *custody.Item
 	if was := c.states[id]; len(was) > 0 {
 		now = &was[len(was)-1].state

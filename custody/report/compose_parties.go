@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -91,6 +92,19 @@ func (c *composer) organisations() {
 		}
 		c.doc.Organisations = append(c.doc.Organisations, o)
 	}
+}
+
+// orgWords names an organisation of the list.
+func (c *composer) orgWords(number int) string {
+	if number > 0 && c.doc.Organisations[number-1].Name.Value != "" {
+		return c.doc.Organisations[number-1].Name.Value
+	}
+	return fmt.Sprintf("organisation %d", number)
+}
+
+// partyWords names a party by the numbers of the lists.
+func (c *composer) partyWords(p custody.Party) string {
+	return fmt.Sprintf("person %d of %s", c.people[p.Person], c.orgWords(c.orgs[p.Org]))
 }
 
 // persons lists them by number, with what their documents tell.

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -109,9 +110,56 @@ func TestComposeTellsTheStory(t *testing.T) {
 	if len(doc.Access) != 1 || doc.Access[0].Result != report.Pass || doc.Access[0].Served == 0 || doc.Access[0].Grant == 0 || doc.Access[0].Artifact != 1 {
 		t.Errorf("access %+v", doc.Access)
 	}
+	var promises []string
 	for _, c := range doc.Scope.Completeness {
 		if !strings.Contains(c.Words(), "according to the service") {
-			t.Errorf("%q", c.Words())
+			promises = append(promises, c.Words())
+		}
+	}
+	// The analyst confirmed the phone after accepting it: registered, released, accepted.
+	confirmed := slices.IndexFunc(doc.Acts, func(a report.Act) bool { return a.Kind == string(custody.KindConfirmed) }) + 1
+	if len(promises) != 1 || !strings.HasPrefix(promises[0], fmt.Sprintf("complete to seq 2 according to the custodian who signed act %d, person ", confirmed)) ||
+		!strings.HasSuffix(promises[0], " of Independent Laboratory") {
+		t.Errorf("custodians' promises: %q", promises)
+	}
+	if a := doc.Acts[confirmed-1]; a.Words != "Record confirmed by the custodian" || a.Class != report.ClassPerson || !strings.Contains(facts(a), "up to seq 2, leaf ") {
+		t.Errorf("the confirmation reads %q: %s", a.Words, facts(a))
+	}
+	status := slices.IndexFunc(doc.Acts, func(a report.Act) bool { return a.Kind == string(custody.KindStatus) }) + 1
+	if a := doc.Acts[status-1]; a.Words != "Revoked keys listed" || !strings.Contains(facts(a), "revoked so far: 1 key; ") || !strings.Contains(facts(a), "revoked key: "+s.Officer.ID().String()) {
+		t.Errorf("the status reads %q: %s", a.Words, facts(a))
+	}
+	if !slices.ContainsFunc(doc.Limits, func(l string) bool {
+		return strings.Contains(l, fmt.Sprintf("Cyber Crime Agency itself listed its revoked keys as of log size %d (act %d)", doc.Acts[status-1].Index, status))
+	}) {
+		t.Errorf("limits %q", doc.Limits)
+	}
+}
+
+func facts(a report.Act) string {
+	var out []string
+	for _, f := range a.Notes {
+		out = append(out, f.Name+": "+f.Value.Value)
+	}
+	return strings.Join(out, "; ")
+}
+
+// TestALossIsTold: a log that lost events says so in the act, the check and
+// the sentence.
+func TestALossIsTold(t *testing.T) {
+	s := rulingtest.Recovered(t)
+	b := verifytest.Open(t, s.Story)
+	_, doc := compose(t, b.Trust(s.Agency, s.Laboratory, s.Court), b.Dossier(s.Case, s.Phone, s.Disk, s.Image))
+	last := doc.Acts[len(doc.Acts)-1]
+	if last.Words != "Log continued after a loss of events" || last.Class != report.ClassService || !strings.Contains(facts(last), "cause: backup-restored") {
+		t.Errorf("the recovery reads %q: %s", last.Words, facts(last))
+	}
+	if doc.Result.Verdict != report.Unchecked || !strings.HasPrefix(doc.Sentence(), "Verification could not be completed") {
+		t.Errorf("%s: %s", doc.Result.Verdict, doc.Sentence())
+	}
+	for _, c := range doc.Checks {
+		if c.Name == "loss" && c.Outcome != report.NotChecked {
+			t.Errorf("check %+v", c)
 		}
 	}
 }

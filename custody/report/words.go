@@ -161,10 +161,13 @@ func (k GapKind) Words() string {
 
 var kindWords = map[string]string{
 	"log.genesis":           "Log founded",
+	"log.time":              "Log head timestamped",
+	"log.recovered":         "Log continued after a loss of events",
 	"org.founded":           "Organisation founded its key",
 	"key.requested":         "Key presented by its owner",
 	"key.certified":         "Key certified",
 	"key.revoked":           "Key revoked",
+	"org.status":            "Revoked keys listed",
 	"case.opened":           "Case opened",
 	"item.registered":       "Item registered (seizure)",
 	"artifact.deposited":    "Image deposited",
@@ -176,6 +179,7 @@ var kindWords = map[string]string{
 	"custody.recalled":      "Release recalled",
 	"act.approved":          "Act approved by a second officer",
 	"custody.assumed":       "Custody assumed without a release",
+	"custody.confirmed":     "Record confirmed by the custodian",
 	"access.granted":        "Access granted",
 	"access.requested":      "Access requested",
 	"access.served":         "Bytes served",

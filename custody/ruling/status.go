@@ -30,7 +30,7 @@ func (c *hearing) orgStatus(b *custody.OrgStatus) error {
 			continue
 		}
 		if chain.Partial {
-			elsewhere, err := c.revokedElsewhere(key)
+			elsewhere, err := c.revokedElsewhere(b.Org, key)
 			if err != nil {
 				return err
 			}
@@ -48,15 +48,16 @@ func (c *hearing) orgStatus(b *custody.OrgStatus) error {
 
 // revokedElsewhere reports whether a key that the shown part of its
 // organisation's chain does not revoke may have been revoked in the rest.
-func (c *hearing) revokedElsewhere(key custody.ID) (bool, error) {
+func (c *hearing) revokedElsewhere(org, key custody.ID) (bool, error) {
 	chain, err := c.chain(key)
 	if err != nil {
 		return false, err
 	}
-	if chain == nil || chain.Partial || chain.State.Key == nil {
+	if chain == nil || chain.State.Key == nil {
 		return chain != nil && chain.Partial, nil
 	}
-	return chain.State.Key.Status == standing.Revoked, nil
+	k := chain.State.Key
+	return k.Org == org && (k.Status == standing.Revoked || chain.Partial), nil
 }
 
 // logTime: the checkpoint timestamped is one that the service has seen.

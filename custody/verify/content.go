@@ -146,6 +146,8 @@ func (r *reader) note(e *Event) {
 		if it := r.out.Items[b.Item]; it != nil {
 			it.Received = b
 		}
+	case *custody.LogRecovered:
+		r.recovered(e, b)
 	}
 }
 

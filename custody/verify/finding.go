@@ -64,6 +64,8 @@ const (
 	TimesContradict      Name = "times-contradict"
 	OutsideScope         Name = "outside-scope"
 	ReceptionMissing     Name = "reception-missing"
+	LogRecovered         Name = "log-recovered"
+	ConfirmedTo          Name = "confirmed-to"
 )
 
 // severities fixes each finding's weight in one place.
@@ -75,11 +77,11 @@ var severities = map[Name]Severity{
 	BytesMismatch: Bad, LogFork: Bad,
 
 	LogUnpinned: Unchecked, QuorumUnmet: Unchecked, SeenUnproven: Unchecked, KeyContested: Unchecked,
-	OrgUnidentified: Unchecked, NoPolicy: Unchecked,
+	OrgUnidentified: Unchecked, NoPolicy: Unchecked, LogRecovered: Unchecked,
 
 	Unwitnessed: Note, Untimed: Note, TestLog: Note, Withheld: Note, CustodyGap: Note, DepositRefused: Note,
 	LabMismatch: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
-	OutsideScope: Note, ReceptionMissing: Note,
+	OutsideScope: Note, ReceptionMissing: Note, ConfirmedTo: Note,
 }
 
 // Names returns every finding's name with its severity.

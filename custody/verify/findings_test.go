@@ -203,6 +203,11 @@ var findingCases = []findingCase{
 		c.b.Sealed, c.b.Documents = c.Sealed, c.Documents
 		c.d = c.b.Dossier(c.Case, b.Item)
 	})},
+	{verify.ConfirmedTo, verify.Whole, on(unchanged)},
+	{verify.LogRecovered, verify.Open, on(func(t *testing.T, c *court) {
+		s := rulingtest.Recovered(t)
+		c.d = verifytest.Open(t, s.Story).Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	})},
 	{verify.BytesMatch, verify.Whole, func(t *testing.T, c *court) *verify.Result {
 		return run(t, c.p, c.d, verify.File{Name: "image", Reader: strings.NewReader("artifact:image")})
 	}},

@@ -52,6 +52,8 @@ func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
 		ev.Org = b.Org
 	case *custody.KeyRevoked:
 		ev.Org = b.Org
+	case *custody.OrgStatus:
+		ev.Org = b.Org
 	default:
 		ev.Org = rule.Signer.Org
 	}

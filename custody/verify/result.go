@@ -75,6 +75,8 @@ type ItemReading struct {
 	State    custody.Item // at the end of the dossier
 	Received *custody.Received
 	Bytes    BytesCheck
+	// Confirmed is the newest custody.confirmed of the item; nil for none.
+	Confirmed *Confirmation
 }
 
 // BytesCheck says whether an artifact's bytes were checked in this run.
@@ -93,6 +95,15 @@ type OrgReading struct {
 	Document   *custody.OrgDocument // nil where the dossier lacks it
 	Name       string               // the policy's name, else the document's
 	Identified bool                 // the policy names it
+	Status     *Status              // its newest org.status that the dossier shows; nil for none
+}
+
+// Status is an organisation's own list of its revoked keys, as of the
+// checkpoint that its signer saw: of later times it says nothing.
+type Status struct {
+	Event   *Event
+	Size    uint64 // leaves of that checkpoint
+	Revoked int    // keys listed
 }
 
 // Head is the last event of a chain that the dossier shows.

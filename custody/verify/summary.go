@@ -44,6 +44,23 @@ type OrgSummary struct {
 	ID         custody.ID `json:"id"`
 	Name       string     `json:"name"`
 	Identified bool       `json:"identified"`
+	// Status is the newest org.status shown.
+	Status *StatusSummary `json:"status,omitempty"`
+}
+
+// StatusSummary is an organisation's list of its revoked keys.
+type StatusSummary struct {
+	Event   uint64       `json:"event"`   // log index
+	Revoked int          `json:"revoked"` // keys listed
+	Signed  custody.Time `json:"signed"`  // as its signer claims
+	Size    uint64       `json:"size"`    // leaves of the checkpoint that the signer saw: what came later it does not speak of
+}
+
+// ConfirmedSummary is a custodian's newest signed statement of an item's head.
+type ConfirmedSummary struct {
+	By    custody.Party `json:"by"`
+	Event uint64        `json:"event"` // log index
+	Seq   uint64        `json:"seq"`   // complete to this place of the item's chain, according to them
 }
 
 // ItemSummary is an item in scope at the end of the dossier.
@@ -56,6 +73,8 @@ type ItemSummary struct {
 	Head     custody.ID        `json:"head"`
 	Artifact *custody.Artifact `json:"artifact,omitempty"`
 	Bytes    BytesCheck        `json:"bytes,omitempty"` // class digital only
+
+	Confirmed *ConfirmedSummary `json:"confirmed,omitempty"`
 }
 
 // Summary returns the result's JSON form.
@@ -77,13 +96,20 @@ func (r *Reading) summary() DossierSummary {
 		d.Agency = &r.CaseState.Agency
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(r.Orgs), custody.ID.Compare) {
-		d.Organisations = append(d.Organisations, OrgSummary{ID: id, Name: r.Orgs[id].Name, Identified: r.Orgs[id].Identified})
+		o := OrgSummary{ID: id, Name: r.Orgs[id].Name, Identified: r.Orgs[id].Identified}
+		if s := r.Orgs[id].Status; s != nil {
+			o.Status = &StatusSummary{Event: s.Event.Index, Revoked: s.Revoked, Signed: s.Event.Statement.Predicate.Times.Signed, Size: s.Size}
+		}
+		d.Organisations = append(d.Organisations, o)
 	}
 	for _, it := range r.Items {
 		i := ItemSummary{ID: it.ID, Class: it.State.Class, Phase: it.State.Phase, Holder: it.State.Holder,
 			Seq: r.Heads[it.ID].Seq, Head: r.Heads[it.ID].Leaf, Artifact: it.State.Artifact}
 		if i.Artifact != nil {
 			i.Bytes = it.Bytes
+		}
+		if c := it.Confirmed; c != nil {
+			i.Confirmed = &ConfirmedSummary{By: c.Event.Signer, Event: c.Event.Index, Seq: c.Seq}
 		}
 		d.Items = append(d.Items, i)
 	}

@@ -28,6 +28,11 @@ func (r *reader) checkTrust() {
 			r.out.Orgs[id] = &OrgReading{ID: id, Name: "organisation " + id.Short()}
 		}
 	}
+	for _, e := range r.out.Events {
+		if b, ok := e.Body().(*custody.OrgStatus); ok {
+			r.out.Orgs[b.Org].Status = &Status{Event: e, Size: e.Statement.Predicate.Seen.Size, Revoked: len(b.Revoked)}
+		}
+	}
 	for id, o := range r.out.Orgs {
 		if name, ok := r.policy.Organisation(id); ok {
 			o.Name, o.Identified = name, true

@@ -151,6 +151,7 @@ func (r *reader) read() (*Reading, error) {
 	r.checkScope()
 	r.checkContent()
 	r.checkTrust()
+	r.confirmations()
 	r.limits()
 	return r.out, nil
 }
@@ -278,31 +279,32 @@ func (r *reader) checkSeen() {
 		if o.entry.Statement == nil {
 			continue
 		}
-		seen := o.entry.Statement.Predicate.Seen
-		used[seen.Size] = true
-		if !o.ok {
-			continue
-		}
-		if j, ok := done[seen.Size]; ok {
-			if j.root != seen.Root {
-				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than another signer, or than the one proven", seen.Size)
-			}
-			continue
-		}
-		proof, given := r.d.Consistency[seen.Size]
-		switch {
-		case seen.Size > r.head.Size:
-			r.find(SeenInconsistent, at(o.entry.Index), "the signer saw %d leaves, the dossier's checkpoint has %d", seen.Size, r.head.Size)
-		case !given && seen.Size != 0 && seen.Size != r.head.Size:
-			r.find(SeenUnproven, at(o.entry.Index), "there is no consistency proof from the %d leaves that the signer saw", seen.Size)
-			done[seen.Size] = judged{seen.Root, false}
-		default:
-			if err := tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof); err != nil {
-				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue: %v", seen.Size, err)
+		for _, seen := range custody.HeadsOf(&o.entry.Statement.Predicate) {
+			used[seen.Size] = true
+			if !o.ok {
 				continue
 			}
-			done[seen.Size] = judged{seen.Root, true}
-			r.out.roots[seen.Size] = seen.Root
+			if j, ok := done[seen.Size]; ok {
+				if j.root != seen.Root {
+					r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than another signer, or than the one proven", seen.Size)
+				}
+				continue
+			}
+			proof, given := r.d.Consistency[seen.Size]
+			switch {
+			case seen.Size > r.head.Size:
+				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw %d leaves, the dossier's checkpoint has %d", seen.Size, r.head.Size)
+			case !given && seen.Size != 0 && seen.Size != r.head.Size:
+				r.find(SeenUnproven, at(o.entry.Index), "there is no consistency proof from the %d leaves that the signer saw", seen.Size)
+				done[seen.Size] = judged{seen.Root, false}
+			default:
+				if err := tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof); err != nil {
+					r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue: %v", seen.Size, err)
+					continue
+				}
+				done[seen.Size] = judged{seen.Root, true}
+				r.out.roots[seen.Size] = seen.Root
+			}
 		}
 	}
 	r.out.roots[r.head.Size] = r.head.Root

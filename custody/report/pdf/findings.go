@@ -53,11 +53,13 @@ func (s *sheet) findings() {
 
 	s.heading("How far the record is promised complete")
 	t = s.table(column{"Item", 50}, column{"Promise", s.width() - 50})
+	promised := map[int]bool{}
 	for i, c := range d.Scope.Completeness {
+		promised[c.Item] = true
 		t.row(plain(s.exhibit(c.Item)), plain(words(c.Words(), fmt.Sprintf("scope.completeness[%d]", i))))
 	}
 	t.end()
-	if len(d.Scope.Completeness) < len(d.Items) {
+	if len(promised) < len(d.Items) {
 		s.para("Nobody has signed a promise that the record of an item not listed here has no further events.", faint)
 	}
 }

@@ -80,6 +80,21 @@ var storyCases = []single{
 		s.Act(s.agency.Root, &custody.KeyRevoked{CompromisedSince: &since, Key: s.officer.ID(), Org: s.agency.ID, Reason: custody.ReasonCompromised}, *s.officer.Cert)
 		return none()
 	})},
+	{verify.RuleBroken, "status-hides-a-revocation", func(s *scene) exam {
+		s.Act(s.agency.Root, &custody.KeyRevoked{Key: s.officer.ID(), Org: s.agency.ID, Reason: custody.ReasonLeft}, *s.officer.Cert)
+		b := s.book()
+		b.Draft(s.Story, s.agency.Root, &custody.OrgStatus{Org: s.agency.ID, Revoked: []custody.ID{}}, nil)
+		return s.of(b.Dossier(s.caseID, s.image))
+	}},
+	{verify.ConfirmedTo, "", told(func(s *scene) []custody.ID {
+		s.Act(s.officer, &custody.Confirmed{Items: []custody.ID{s.image}})
+		return none()
+	})},
+	{verify.LogRecovered, "", told(func(s *scene) []custody.ID {
+		_, log := s.Log()
+		s.Act(s.Service, &custody.LogRecovered{Cause: custody.RecoveryBackup, Log: log, Signed: custody.SignedHead{Size: s.Leaves.Size() + 2}})
+		return none()
+	})},
 	{verify.CustodyGap, "", told(func(s *scene) []custody.ID {
 		second := s.Person(s.agency, "second officer", custody.RightHold, custody.RightInvestigate)
 		superior := s.Person(s.agency, "superintendent", custody.RightApprove)

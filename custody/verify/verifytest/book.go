@@ -115,9 +115,11 @@ func (b *Book) Dossier(caseID custody.ID, items ...custody.ID) *dossier.Dossier 
 			continue
 		}
 		b.disclose(d, st)
-		if size := st.Predicate.Seen.Size; size > 0 && size < tree.Size() {
-			d.Consistency[size], err = tlog.ProveConsistency(size, tree.Size(), tree)
-			b.need(err)
+		for _, seen := range custody.HeadsOf(&st.Predicate) {
+			if size := seen.Size; size > 0 && size < tree.Size() {
+				d.Consistency[size], err = tlog.ProveConsistency(size, tree.Size(), tree)
+				b.need(err)
+			}
 		}
 	}
 	return d

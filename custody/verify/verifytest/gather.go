@@ -15,11 +15,13 @@ type gathering struct {
 	leaves     map[custody.ID]int
 	chains     map[custody.ID][]int // events by chain
 	orgs       map[custody.ID]int   // org.founded by organisation
+	stated     map[custody.ID]int   // newest org.status by organisation
+	count      int                  // events taken
 }
 
 func newGathering(b *Book, scope dossier.Scope) *gathering {
 	g := &gathering{statements: make([]*custody.Statement, len(b.Sealed)), taken: make([]bool, len(b.Sealed)),
-		leaves: map[custody.ID]int{}, chains: map[custody.ID][]int{}, orgs: map[custody.ID]int{}}
+		leaves: map[custody.ID]int{}, chains: map[custody.ID][]int{}, orgs: map[custody.ID]int{}, stated: map[custody.ID]int{}}
 	for i, s := range b.Sealed {
 		g.leaves[tlog.LeafHash(tlog.Leaf(s.Envelope, s.Key))] = i
 		st, err := custody.Decode(s.Envelope.Payload)
@@ -33,10 +35,21 @@ func newGathering(b *Book, scope dossier.Scope) *gathering {
 		if f, ok := st.Predicate.Body.(*custody.Founded); ok {
 			g.orgs[f.Org] = i
 		}
+		if s, ok := st.Predicate.Body.(*custody.OrgStatus); ok {
+			g.stated[s.Org] = i
+		}
 	}
 	for i, st := range g.statements {
 		if i == 0 || st == nil || g.concerns(st, scope) {
 			g.take(i)
+		}
+	}
+	for before := -1; before != g.count; { // a status brings its signer's organisation
+		before = g.count
+		for org, i := range g.orgs {
+			if j, ok := g.stated[org]; ok && g.taken[i] {
+				g.take(j)
+			}
 		}
 	}
 	return g
@@ -45,7 +58,7 @@ func newGathering(b *Book, scope dossier.Scope) *gathering {
 // concerns reports whether the event stands on a chain that the scope promises.
 func (g *gathering) concerns(st *custody.Statement, scope dossier.Scope) bool {
 	for _, a := range st.Predicate.Advances() {
-		if a.ID == scope.Case || a.ID == custody.Observations(scope.Case) || slices.Contains(scope.Items, a.ID) {
+		if a.Type == custody.ChainLog || a.ID == scope.Case || a.ID == custody.Observations(scope.Case) || slices.Contains(scope.Items, a.ID) {
 			return true
 		}
 		for _, item := range scope.Items {
@@ -68,6 +81,7 @@ func (g *gathering) take(i int) {
 		return
 	}
 	g.taken[i] = true
+	g.count++
 	st := g.statements[i]
 	if st == nil {
 		return
