@@ -9,6 +9,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/keyring"
+	"github.com/evidence-custody/custodyd/custody/witness"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -62,7 +63,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case isAny(err, desk.ErrNotHolder, desk.ErrNotRecipient, desk.ErrNotCertified, keyring.ErrPassphrase):
 		return exitDenied
-	case isAny(err, desk.ErrNotInTransit, desk.ErrMoved, keyring.ErrKeyExists, fs.ErrExist):
+	case isAny(err, desk.ErrNotInTransit, desk.ErrMoved, keyring.ErrKeyExists, witness.ErrKnownLog, fs.ErrExist):
 		return exitConflict
 	case errors.As(err, &refusal):
 		return exitUsage // a rule that needs no server to say no: the command was given wrong facts

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +44,7 @@ func serveLog(t *testing.T, s *rulingtest.Story, signer note.Signer, files map[s
 	files["token"] = []byte("auditors-token\n")
 	files["fork.note"], files["longer.note"] = sign(5, &other), sign(size+1, &other)
 	head := sign(size, s.Leaves)
+	files["checkpoint.note"], files["fork-same.note"] = head, sign(size, &other)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimPrefix(r.URL.Path, "/")
 		tile, err := tlog.ParseTilePath(path)
@@ -72,5 +74,5 @@ func serveLog(t *testing.T, s *rulingtest.Story, signer note.Signer, files map[s
 		}
 	}))
 	t.Cleanup(server.Close)
-	return map[string]string{"LOG": server.URL}
+	return map[string]string{"LOG": server.URL, "SIZE": strconv.FormatUint(size, 10)}
 }

@@ -12,10 +12,12 @@ import (
 	"syscall"
 )
 
-func main() {
+func main() { os.Exit(invoke()) }
+
+func invoke() int {
 	// The first Ctrl-C lets long work stop where it can be taken up again; a
 	// second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(newApp().run(ctx, os.Args[1:]))
+	return newApp().run(ctx, os.Args[1:])
 }

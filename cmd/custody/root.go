@@ -39,7 +39,7 @@ func (a *app) root() *cobra.Command {
 		a.caseCommand(), a.itemCommand(), a.putCommand(),
 		a.releaseCommand(), a.acceptCommand(), a.declineCommand(), a.recallCommand(), a.approveCommand(), a.assumeCommand(),
 		a.grantCommand(), a.getCommand(), a.opinionCommand(), a.correctCommand(), a.reportCommand(),
-		a.dossierCommand(), a.verifyCommand(), a.auditCommand(), a.logCommand(), a.outboxCommand(),
+		a.dossierCommand(), a.verifyCommand(), a.auditCommand(), a.logCommand(), a.outboxCommand(), a.witnessCommand(),
 	)
 	usageOnly(root)
 	return root

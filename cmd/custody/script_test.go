@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"os"
@@ -21,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"custody": func() { os.Exit(newApp().run(context.Background(), os.Args[1:])) },
+		"custody": main,
 	})
 }
 
@@ -37,6 +36,7 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"CUSTODY_KEY", "CUSTODY_SERVER", "CUSTODY_POLICY"} {
 				env.Setenv(name, "")
 			}
+			env.Setenv("WITNESS", freeAddress(t))
 			for name, value := range live {
 				env.Setenv(name, value)
 			}
@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"flip": flip, "exits": exits, "accept": accept,
+			"flip": flip, "exits": exits, "accept": accept, "cosign": cosign,
 		},
 	})
 }

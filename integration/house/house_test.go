@@ -46,7 +46,7 @@ var may = map[string][]string{
 	"api/wire":   {},
 	"api/client": {"api/wire", "evidence"},
 
-	"cmd/custody": {"cmd/custody/desk", "api/client", "api/wire", "custody", "custody/auditor", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
+	"cmd/custody": {"cmd/custody/desk", "cmd/custodyd/certificate", "custody/witness", "api/client", "api/wire", "custody", "custody/auditor", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "custody/report", "evidence"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "evidence"},
