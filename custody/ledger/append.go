@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -22,8 +23,8 @@ type group struct {
 	tried   bool           // a commit of it had an unknown outcome
 	err     error
 
-	receipts []docket.Receipt
-	done     chan struct{}
+	cp   docket.Checkpoint // of the commit that appended it; signed when done is closed
+	done chan struct{}
 }
 
 func (g *group) finish(err error) {
@@ -48,6 +49,9 @@ func (l *Ledger) Append(ctx context.Context, subs ...docket.Submission) ([]docke
 		return nil, docket.ErrUnfounded
 	}
 	g := &group{done: make(chan struct{})}
+	l.preparing.Add(1)
+	left := sync.OnceFunc(func() { l.preparing.Add(-1) })
+	defer left()
 	for i := range subs {
 		p, err := l.prepare(ctx, &subs[i])
 		var refused *custody.Refusal
@@ -63,7 +67,7 @@ func (l *Ledger) Append(ctx context.Context, subs ...docket.Submission) ([]docke
 		}
 		g.subs = append(g.subs, p)
 	}
-	return l.submit(ctx, g)
+	return l.submit(ctx, g, left)
 }
 
 // again returns the receipts of a group that is in the log as a whole.
@@ -79,12 +83,15 @@ func (l *Ledger) again(ctx context.Context, subs []docket.Submission) ([]docket.
 	return out, true
 }
 
-func (l *Ledger) submit(ctx context.Context, g *group) ([]docket.Receipt, error) {
+// submit hands a prepared group to the appender and waits for its end. queued
+// is called when it is in the queue.
+func (l *Ledger) submit(ctx context.Context, g *group, queued func()) ([]docket.Receipt, error) {
 	if f := l.fault.Load(); f != nil {
 		return nil, f
 	}
 	select {
 	case l.queue <- g:
+		queued()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-l.life.Done():
@@ -92,7 +99,11 @@ func (l *Ledger) submit(ctx context.Context, g *group) ([]docket.Receipt, error)
 	}
 	select {
 	case <-g.done:
-		return g.receipts, l.withProofs(ctx, g.err)
+		if g.err != nil {
+			return nil, l.withProofs(ctx, g.err)
+		}
+		// Each caller makes its own receipts, so that they are made at once.
+		return l.receipts(ctx, g)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-l.life.Done():
@@ -100,36 +111,61 @@ func (l *Ledger) submit(ctx context.Context, g *group) ([]docket.Receipt, error)
 	}
 }
 
-// batch is what one transaction appends.
+// batch is what one commit appends.
 type batch struct {
 	groups []*group
-	cp     docket.Checkpoint // size and root after it; size 0 where nothing was appended
+	cp     docket.Checkpoint // size and root after it, not signed yet; size 0 where nothing was appended
 }
 
-// appender drains all waiting groups into one transaction after another.
+// gathering is how long a batch waits at most for submissions that are being
+// verified at this moment.
+const gathering = time.Millisecond
+
+// appender drains all waiting groups into one commit after another.
 func (l *Ledger) appender() {
 	defer l.done.Done()
 	defer close(l.committed)
 	for {
-		var groups []*group
 		select {
 		case g := <-l.queue:
-			groups = append(groups, g)
+			l.appendAll(l.gather(g))
 		case <-l.life.Done():
 			return
 		}
-		for n := len(groups[0].subs); n < maxBatch; {
-			select {
-			case g := <-l.queue:
-				groups = append(groups, g)
-				n += len(g.subs)
-				continue
-			default:
-			}
+	}
+}
+
+// gather takes what waits with the first group. What other callers are still
+// verifying it waits for a moment: their events then share this commit. With a
+// single caller nobody is, and nothing waits.
+func (l *Ledger) gather(first *group) []*group {
+	groups, n := []*group{first}, len(first.subs)
+	var patience <-chan time.Time
+	for n < maxBatch {
+		select {
+		case g := <-l.queue:
+			groups, n = append(groups, g), n+len(g.subs)
+			continue
+		default:
+		}
+		if l.preparing.Load() == 0 {
 			break
 		}
-		l.appendAll(groups)
+		if patience == nil {
+			timer := time.NewTimer(gathering)
+			defer timer.Stop()
+			patience = timer.C
+		}
+		select {
+		case g := <-l.queue:
+			groups, n = append(groups, g), n+len(g.subs)
+			continue
+		case <-patience:
+		case <-l.life.Done():
+		}
+		break
 	}
+	return groups
 }
 
 // Pauses before another attempt of a transaction that failed.

@@ -3,9 +3,9 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
@@ -32,76 +32,136 @@ func readState(ctx context.Context, q querier, query string) (s state, err error
 	return s, err
 }
 
-// transact appends the groups in one transaction. Refusals are left in each
-// group's err, and are final only because the transaction they were made in
-// committed. An error means that nothing is known of any group; running the
-// same groups again is safe, since events in the log are found by their id.
+// transact appends the groups in one commit. Refusals are left in each group's
+// err; they are final, because they were made at a head that the log still had
+// when the outcome was known. An error means that nothing is known of any
+// group; running the same groups again is safe, since what is in the log is
+// found there by its id.
+//
+// There are two ways. Alone, which is the usual case, nothing is locked: the
+// batch is judged by what is remembered and read, and written by one statement
+// that does nothing where the log's head is another one by then. In company,
+// when another replica was faster, and where a group has effects, the row of
+// log_state is locked first, so that nobody has to begin again for ever.
 func (l *Ledger) transact(ctx context.Context, groups []*group) (*batch, error) {
+	if l.company > 0 {
+		l.company--
+	} else if !slices.ContainsFunc(groups, (*group).effective) {
+		b, err := l.attempt(ctx, ground{db: l.appendDB, stmts: l.stmts}, groups)
+		if b != nil || err != nil {
+			return b, err
+		}
+		l.company = companyLasts
+	}
 	tx, err := l.appendDB.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback()
-	stmt, err := l.stmts.in(ctx, tx, `SELECT size, root, frontier FROM custody.log_state WHERE one FOR UPDATE`)
+	g := ground{db: l.appendDB, tx: tx, stmts: l.stmts}
+	if err := l.catchUp(ctx, g, stateQuery+` FOR UPDATE`); err != nil {
+		return nil, err
+	}
+	b, err := l.attempt(ctx, g, groups)
 	if err != nil {
 		return nil, err
 	}
-	var s state
-	if err := stmt.QueryRowContext(ctx).Scan(&s.size, idValue{&s.root}, &s.frontier); err != nil {
-		return nil, err
+	if b == nil {
+		return nil, errors.New("couldn't append: log_state changed while it was locked")
 	}
-	if err := l.catchUp(ctx, tx, s); err != nil {
-		return nil, err
-	}
+	return b, nil
+}
+
+// companyLasts is for how many batches the lock is taken after another replica
+// was seen to append.
+const companyLasts = 64
+
+// effective reports whether something beside the append stands or falls with
+// the group.
+func (g *group) effective() bool {
+	return slices.ContainsFunc(g.subs, func(p *prepared) bool { return !p.submission.Effects.None() })
+}
+
+// attempt judges and writes the groups from the head that the appender knows.
+// It returns nil where the log's head is another one; nothing was written then.
+func (l *Ledger) attempt(ctx context.Context, g ground, groups []*group) (*batch, error) {
 	b := &batch{groups: groups}
-	events, err := l.hear(ctx, tx, groups, s.size)
-	if err != nil || len(events) == 0 {
-		return b, err
+	events, shared, err := l.hear(ctx, g, groups)
+	if err != nil {
+		return nil, err
 	}
-	next := head{frontier: *l.head.frontier.Clone(), edge: l.head.edge.clone()}
+	if same, err := l.settle(ctx, g, groups, events); !same || err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return b, nil
+	}
+	next := &head{frontier: *l.head.frontier.Clone(), edge: l.head.edge.clone()}
 	var full []tile
 	for _, e := range events {
-		next.frontier.Append(e.leaf())
-		full = append(full, next.edge.append(e.leaf())...)
+		next.frontier.Append(e.leafHash)
+		full = append(full, next.edge.append(e.leafHash)...)
 	}
-	root := next.frontier.Root()
-	if err := l.write(ctx, tx, events, full, &next.frontier, root); err != nil {
-		return nil, err
-	}
+	// Here the batch is verified once more: its leaves were hashed from the bytes
+	// that are written, whose signatures held, and the tree grows from the one
+	// that this process signed before. A flipped bit in what the database keeps
+	// is found by catchUp and at the next start, never signed over.
 	for _, g := range groups {
 		g.tried = g.tried || len(g.admit) > 0
 	}
-	// A crash or a lost connection here leaves the outcome unknown: the groups
-	// are run again, and find themselves in the log or not.
-	if err := tx.Commit(); err != nil {
+	now := l.now()
+	if err := l.crash(beforeAppend); err != nil {
 		return nil, err
 	}
-	l.head = &next
+	// Without a transaction this is the commit. A crash or a lost connection
+	// here leaves the outcome unknown: the groups are run again, and find
+	// themselves in the log or not.
+	written, err := l.write(ctx, g, l.head, next, events, full, now)
+	if !written || err != nil {
+		return nil, err
+	}
+	if g.tx != nil {
+		if err := g.tx.Commit(); err != nil {
+			return nil, err
+		}
+	}
+	// A crash from here on loses nothing: the events are in the log with their
+	// checkpoint, and any replica signs it for who asks.
+	if err := l.crash(afterAppend); err != nil {
+		return nil, err
+	}
+	l.head = next
 	l.forest.advance(next.edge, full)
+	for _, c := range shared.chains {
+		if c != nil {
+			l.chains.put(c.ID, c)
+		}
+	}
 	for _, e := range events {
 		l.entries.put(e.place.leaf, &ruling.Entry{Index: e.index, Leaf: e.place.leaf, EventID: e.event, Statement: e.statement})
 		for _, k := range e.keys {
 			l.keys.put(k.ID(), k)
 		}
 	}
-	b.cp = docket.Checkpoint{Size: next.frontier.Size(), Root: root}
-	if l.afterCommit != nil {
-		return b, l.afterCommit()
-	}
+	b.cp = docket.Checkpoint{Size: next.frontier.Size(), Root: next.frontier.Root(), Published: now}
 	return b, nil
 }
 
-func (e *sealedEvent) leaf() custody.ID { return e.place.leaf }
+const stateQuery = `SELECT size, root, frontier FROM custody.log_state WHERE one`
 
 // catchUp brings the appender's tree to the database's: other replicas append
 // too. What they appended is hashed again here, so that this process never
 // signs a root it did not compute from the tree it signed before.
-func (l *Ledger) catchUp(ctx context.Context, q querier, s state) error {
+func (l *Ledger) catchUp(ctx context.Context, q querier, query string) error {
+	s, err := readState(ctx, q, query)
+	if err != nil {
+		return err
+	}
 	have := l.head.frontier.Size()
 	if s.size < have {
 		return docket.AlteredF("the log had %d events and has %d now", have, s.size)
 	}
-	next := head{frontier: *l.head.frontier.Clone(), edge: l.head.edge}
+	next := &head{frontier: *l.head.frontier.Clone(), edge: l.head.edge}
 	var full []tile
 	if s.size > have {
 		next.edge = l.head.edge.clone()
@@ -114,6 +174,9 @@ func (l *Ledger) catchUp(ctx context.Context, q querier, s state) error {
 			next.frontier.Append(h)
 			full = append(full, next.edge.append(h)...)
 		}
+		if err := l.forget(ctx, q, have, s.size); err != nil {
+			return err
+		}
 	}
 	mine, err := next.frontier.MarshalBinary()
 	if err != nil {
@@ -123,124 +186,178 @@ func (l *Ledger) catchUp(ctx context.Context, q querier, s state) error {
 		return docket.AlteredF("the tree of %d leaves has root %s, log_state says %s", next.frontier.Size(), next.frontier.Root().Short(), s.root.Short())
 	}
 	if s.size > have {
-		l.head = &next
+		l.head = next
 		l.forest.advance(next.edge, full)
 	}
 	return nil
 }
 
+// forget drops the chains that the events from..to-1 advanced, which another
+// replica appended.
+func (l *Ledger) forget(ctx context.Context, q querier, from, to uint64) error {
+	rows, err := q.QueryContext(ctx, `SELECT DISTINCT chain FROM custody.links WHERE index >= $1 AND index < $2`, int64(from), int64(to))
+	chains, err := collect(rows, err, scanID)
+	for _, id := range chains {
+		l.chains.drop(id)
+	}
+	return err
+}
+
 // hear judges group after group; each sees what those before it would change.
-func (l *Ledger) hear(ctx context.Context, tx *sql.Tx, groups []*group, size uint64) ([]*sealedEvent, error) {
-	db := database{ctx, tx, l.entries}
+// It returns the events to append and the world after them.
+func (l *Ledger) hear(ctx context.Context, g ground, groups []*group) ([]*sealedEvent, *layer, error) {
+	below := view{database{ctx, g}, l.chains, l.entries}
 	shared := newLayer()
 	var all []*prepared
-	var ids []custody.ID
 	for _, g := range groups {
 		g.err, g.admit, g.places, g.created = nil, nil, nil, nil
 		all = append(all, g.subs...)
-		for _, p := range g.subs {
-			ids = append(ids, p.eventID)
-		}
 	}
-	known, err := db.known(ids)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.prefetch(shared, all); err != nil {
-		return nil, err
+	if err := below.prefetch(shared, all); err != nil {
+		return nil, nil, err
 	}
 	var events []*sealedEvent
-	for _, g := range groups {
-		w := &world{id: l.log.Load(), group: newLayer(), batch: shared, below: db}
-		done, err := l.hearGroup(ctx, tx, w, g, known, size+uint64(len(events)))
-		if err != nil {
-			return nil, err
+	for _, group := range groups {
+		w := &world{id: l.log.Load(), group: newLayer(), batch: shared, below: below}
+		next := l.head.frontier.Size() + uint64(len(events))
+		if err := l.hearGroup(ctx, g, w, group, next); err != nil {
+			return nil, nil, err
 		}
-		if done {
-			events = append(events, g.admit...)
+		if len(group.admit) > 0 {
+			events = append(events, group.admit...)
 			shared.merge(w.group)
 		}
 	}
-	return events, nil
+	return events, shared, nil
 }
 
-// hearGroup judges one group. It reports whether the group is to be appended;
-// otherwise g.err says why not, or g.places where its events are already. The
-// error is the transaction's.
-func (l *Ledger) hearGroup(ctx context.Context, tx *sql.Tx, w *world, g *group, known map[custody.ID]place, next uint64) (bool, error) {
-	if already, err := l.alreadyIn(ctx, g, known, w.batch); already || err != nil {
-		return false, err
+// hearGroup judges one group. It is to be appended where admit is not empty
+// then; otherwise its err says why not, or its places where its events stand in
+// this very batch. The error is the transaction's.
+//
+// That an event is in the log already need not be asked first: every event
+// advances a chain, so what is in the log is refused, and settle looks there.
+func (l *Ledger) hearGroup(ctx context.Context, g ground, w *world, group *group, next uint64) error {
+	if twice(group) {
+		return nil
 	}
-	if w.id == nil && !g.genesis {
-		g.err = docket.ErrUnfounded
-		return false, nil
+	group.alreadyIn(func(p *prepared) (place, bool) {
+		if e := w.batch.events[p.eventID]; e != nil {
+			return e.place, true
+		}
+		return place{}, false
+	})
+	if group.err != nil || len(group.places) > 0 {
+		return nil
 	}
-	for i, p := range g.subs {
+	if w.id == nil && !group.genesis {
+		group.err = docket.ErrUnfounded
+		return nil
+	}
+	for i, p := range group.subs {
 		e, err := admit(w, p, next+uint64(i))
 		if err == nil {
-			g.admit = append(g.admit, e)
-			g.places, g.created = append(g.places, e.place), append(g.created, true)
+			group.admit = append(group.admit, e)
+			group.places, group.created = append(group.places, e.place), append(group.created, true)
 			continue
 		}
-		g.admit, g.places, g.created = nil, nil, nil
+		group.admit, group.places, group.created = nil, nil, nil
 		var refused *custody.Refusal
 		if !errors.As(err, &refused) {
-			return false, err
+			return err
 		}
-		g.err = refused
+		group.err = refused
 		switch refused.Rule {
 		case ruling.RuleStale, ruling.RuleAhead, ruling.RuleFork:
-			g.err, err = staleHeads(w, i, p, refused)
-			return false, err
+			group.err, err = staleHeads(w, i, p, refused)
+			return err
 		}
-		return false, nil
+		return nil
 	}
-	err := l.effects(ctx, tx, g)
+	err := l.effects(ctx, g.tx, group)
 	var refused *custody.Refusal
 	if errors.Is(err, docket.ErrSpent) || errors.Is(err, docket.ErrClosed) || errors.As(err, &refused) {
-		g.admit, g.places, g.created, g.err = nil, nil, nil, err
-		return false, nil
+		group.admit, group.places, group.created, group.err = nil, nil, nil, err
+		return nil
 	}
-	return err == nil, err
+	return err
 }
 
-// alreadyIn finds a group whose events are in the log, or before it in this
-// very batch.
-func (l *Ledger) alreadyIn(ctx context.Context, g *group, known map[custody.ID]place, shared *layer) (bool, error) {
-	places := make([]place, len(g.subs))
-	n, own := 0, map[custody.ID]bool{}
-	for i, p := range g.subs {
+// twice refuses a group that holds one event two times.
+func twice(g *group) bool {
+	if len(g.subs) == 1 {
+		return false
+	}
+	own := map[custody.ID]bool{}
+	for _, p := range g.subs {
 		if own[p.eventID] {
 			g.err = custody.Refuse("group.twice", "", "event %s stands twice in one group", p.eventID.Short())
-			return true, nil
+			return true
 		}
 		own[p.eventID] = true
-		at, ok := known[p.eventID]
-		if e := shared.events[p.eventID]; !ok && e != nil {
-			at, ok = e.place, true
+	}
+	return false
+}
+
+// settle makes outcomes final. A refused group that is in the log gets its
+// places instead. It reports false where the log's head is not the one that was
+// judged at: then everything was judged by a world that is gone, or that never
+// was one.
+func (l *Ledger) settle(ctx context.Context, g ground, groups []*group, events []*sealedEvent) (bool, error) {
+	var ids []custody.ID
+	for _, group := range groups {
+		if group.err != nil {
+			for _, p := range group.subs {
+				ids = append(ids, p.eventID)
+			}
 		}
-		if ok {
+	}
+	if len(ids) == 0 && len(events) > 0 {
+		return true, nil // write finds out
+	}
+	size, in, err := known(ctx, g, ids)
+	if err != nil || size != l.head.frontier.Size() {
+		return false, err
+	}
+	for _, group := range groups {
+		if group.err == nil || twice(group) {
+			continue
+		}
+		group.alreadyIn(func(p *prepared) (place, bool) {
+			at, ok := in[p.eventID]
+			return at, ok
+		})
+	}
+	return true, nil
+}
+
+// alreadyIn finds a group's events in the log, or before it in this very batch.
+// What is there as a whole has its places, and no error; of what is there in
+// part the error tells. Otherwise the group is left as it is.
+func (g *group) alreadyIn(in func(*prepared) (place, bool)) {
+	places := make([]place, len(g.subs))
+	n := 0
+	for i, p := range g.subs {
+		if at, ok := in(p); ok {
 			places[i], n = at, n+1
 		}
 	}
 	switch n {
 	case 0:
-		return false, nil
 	case len(g.subs):
-		g.places, g.created = places, make([]bool, len(places))
+		g.err, g.places, g.created = nil, places, make([]bool, len(places))
 		for i := range g.created {
 			g.created[i] = g.tried // it was this call that appended it
 		}
-		return true, nil
-	}
-	partly := &docket.PartlyAppended{Receipts: make([]*docket.Receipt, len(places))}
-	for i, at := range places {
-		if !at.event.IsZero() {
-			partly.Receipts[i] = &docket.Receipt{EventID: at.event, Index: at.index, LeafHash: at.leaf}
+	default:
+		partly := &docket.PartlyAppended{Receipts: make([]*docket.Receipt, len(places))}
+		for i, at := range places {
+			if !at.event.IsZero() {
+				partly.Receipts[i] = &docket.Receipt{EventID: at.event, Index: at.index, LeafHash: at.leaf}
+			}
 		}
+		g.err = partly
 	}
-	g.err = partly
-	return true, nil
 }
 
 // staleHeads tells all current heads of the event's chains, sorted by id as

@@ -40,3 +40,10 @@ func (c *cache[K, V]) keep(k K, v V) {
 	}
 	c.young[k] = v
 }
+
+func (c *cache[K, V]) drop(k K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.young, k)
+	delete(c.old, k)
+}

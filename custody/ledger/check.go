@@ -32,7 +32,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	c := &checking{ctx: ctx, tx: tx, l: l, all: newLayer(), links: map[linkID]bool{}}
-	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.keyRows, c.words, c.artifacts, c.timestamps} {
+	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.timestamps} {
 		if err := step(); err != nil {
 			return fmt.Errorf("couldn't confirm the record: %w", unavailable(err))
 		}
@@ -59,6 +59,8 @@ type checking struct {
 	partRows []docket.Involvement
 	spkis    map[custody.ID]uint64 // keys: event that introduced them
 	docs     map[custody.ID]string // documents of the events so far: type
+	told     map[custody.ID]bool   // details that events commit to
+	shown    map[custody.ID]bool   // documents that events introduce
 	frontier tlog.Frontier
 	edge     edge
 	full     []tile
@@ -81,14 +83,15 @@ func (c *checking) events() error {
 		return err
 	}
 	c.received = map[custody.ID]*custody.Received{}
+	c.told, c.shown = map[custody.ID]bool{}, map[custody.ID]bool{}
 	c.roots, c.spkis, c.docs = map[uint64]evidence.Digest{}, map[custody.ID]uint64{}, map[custody.ID]string{}
 	for next := uint64(0); ; {
-		rows, err := c.tx.QueryContext(c.ctx, `SELECT `+eventColumns+`, leaf FROM custody.events WHERE index >= $1 ORDER BY index LIMIT $2`, int64(next), checkStep)
-		events, err := collect(rows, err, scanWithLeaf)
+		rows, err := c.tx.QueryContext(c.ctx, `SELECT `+eventColumns+` FROM custody.events WHERE index >= $1 ORDER BY index LIMIT $2`, int64(next), checkStep)
+		events, err := collect(rows, err, scanEvent)
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		documents, details, err := c.wordsOf(next, next+uint64(len(events)))
+		words, err := c.wordsOf(events)
 		if err != nil {
 			return err
 		}
@@ -96,7 +99,7 @@ func (c *checking) events() error {
 			if e.Index != next {
 				return docket.AlteredF("event %d is missing", next)
 			}
-			if err := c.event(e, documents[next], details[next]); err != nil {
+			if err := c.event(e, words); err != nil {
 				return fmt.Errorf("event %d: %w", next, err)
 			}
 			next++
@@ -104,35 +107,46 @@ func (c *checking) events() error {
 	}
 }
 
-// wordsOf reads the documents and details of the events from..to-1.
-func (c *checking) wordsOf(from, to uint64) (documents, details map[uint64][][]byte, err error) {
-	read := func(query string) (map[uint64][][]byte, error) {
-		type row struct {
-			index uint64
-			bytes []byte
+// wordsOf reads the details and documents that these events commit to, as far
+// as they are there.
+func (c *checking) wordsOf(events []*docket.Event) (map[custody.ID][]byte, error) {
+	var details, documents []custody.ID
+	for _, e := range events {
+		for _, id := range e.Statement.Predicate.Details {
+			details, c.told[id] = append(details, id), true
 		}
-		rows, err := c.tx.QueryContext(c.ctx, query, int64(from), int64(to))
-		got, err := collect(rows, err, scanInto(func(r *row) []any { return []any{&r.index, &r.bytes} }))
-		out := map[uint64][][]byte{}
-		for _, r := range got {
-			out[r.index] = append(out[r.index], r.bytes)
+		for id := range introduces(e.Statement.Predicate.Body) {
+			documents, c.shown[id] = append(documents, id), true
 		}
-		return out, err
 	}
-	if documents, err = read(`SELECT e.index, d.bytes FROM custody.event_documents e JOIN custody.documents d USING (sha256) WHERE e.index >= $1 AND e.index < $2`); err != nil {
-		return nil, nil, err
+	rows, err := c.tx.QueryContext(c.ctx, `SELECT sha256, bytes FROM custody.details WHERE sha256 = ANY($1)
+		UNION ALL SELECT sha256, bytes FROM custody.documents WHERE sha256 = ANY($2)`, idArray(details), idArray(documents))
+	got, err := collect(rows, err, scanInto(func(b *docket.Blob) []any { return []any{idValue{&b.SHA256}, &b.Bytes} }))
+	words := make(map[custody.ID][]byte, len(got))
+	for _, b := range got {
+		words[b.SHA256] = b.Bytes
 	}
-	details, err = read(`SELECT e.index, d.bytes FROM custody.event_details e JOIN custody.details d USING (sha256) WHERE e.index >= $1 AND e.index < $2`)
-	return documents, details, err
+	return words, err
 }
 
 // event runs one event through what Append does, from its bytes.
-func (c *checking) event(e *eventRow, documents, details [][]byte) error {
+func (c *checking) event(e *docket.Event, words map[custody.ID][]byte) error {
 	leaf := tlog.Leaf(e.Envelope, e.Key)
 	p := &prepared{submission: &docket.Submission{Envelope: e.Envelope}, statement: e.Statement, eventID: e.Envelope.EventID(),
-		key: e.Key, leaf: leaf, leafHash: tlog.LeafHash(leaf)}
-	if p.eventID != e.EventID || !bytes.Equal(leaf, e.leaf) || p.leafHash != e.LeafHash {
+		key: e.Key, leafHash: tlog.LeafHash(leaf)}
+	if p.eventID != e.EventID || p.leafHash != e.LeafHash {
 		return docket.AlteredF("its leaf or id is not that of its bytes")
+	}
+	var details, documents [][]byte
+	for _, id := range e.Statement.Predicate.Details {
+		if b, ok := words[id]; ok {
+			details = append(details, b)
+		}
+	}
+	for id := range introduces(e.Statement.Predicate.Body) {
+		if b, ok := words[id]; ok {
+			documents = append(documents, b)
+		}
 	}
 	if e.Key.ID() != e.Statement.Predicate.Signer.Key {
 		return docket.AlteredF("it is kept with another key than it names")

@@ -70,9 +70,9 @@ func (c *checking) tiles() error {
 	err := c.each(`SELECT level, n, root, hashes FROM custody.tiles`, []any{&id.level, &id.n, idValue{&root}, &hashes}, func() error {
 		n++
 		t, ok := want[id]
-		same := ok && t.root == root && len(hashes) == tileWidth*len(root)
+		same := ok && t.root() == root && len(hashes) == tileWidth*len(root)
 		for i := 0; same && i < tileWidth; i++ {
-			same = evidence.Digest(hashes[i*len(root):(i+1)*len(root)]) == t.hashes[i]
+			same = evidence.Digest(hashes[i*len(root):(i+1)*len(root)]) == t.twigs[0][i]
 		}
 		if !same {
 			return docket.AlteredF("tile %d of level %d is not that of the events", id.n, id.level)
@@ -85,23 +85,39 @@ func (c *checking) tiles() error {
 	return err
 }
 
-// checkpoints: every note is signed by this log and is the tree's root there.
+// checkpoints: every one is the tree's root at its size. The newest is the
+// head's: each commit writes its own.
 func (c *checking) checkpoints() error {
 	var size uint64
 	var root evidence.Digest
-	var note []byte
-	return c.each(`SELECT size, root, note FROM custody.checkpoints ORDER BY size`, []any{&size, idValue{&root}, &note}, func() error {
-		if c.id == nil {
-			return docket.AlteredF("a checkpoint of %d leaves was published for a log without genesis", size)
-		}
-		cp, err := tlog.OpenCheckpoint(note, c.id.doc.Origin, c.id.verifiers)
+	var newest uint64
+	err := c.each(`SELECT size, root FROM custody.checkpoints ORDER BY size`, []any{&size, idValue{&root}}, func() error {
 		switch mine, ok := c.roots[size]; {
-		case err != nil || cp.Size != size || cp.Root != root:
-			return docket.AlteredF("the checkpoint kept for %d leaves is not one that this log signed", size)
 		case !ok:
 			return docket.AlteredF("a checkpoint of %d leaves was published, the log has %d", size, c.frontier.Size())
 		case mine != root:
 			return docket.AlteredF("the first %d events are not those of the published checkpoint", size)
+		}
+		newest = size
+		return nil
+	})
+	if err == nil && newest != c.frontier.Size() {
+		err = docket.AlteredF("the newest checkpoint is of %d leaves, the log has %d", newest, c.frontier.Size())
+	}
+	return err
+}
+
+// notes: every one is signed by this log over a checkpoint that it has.
+func (c *checking) notes() error {
+	var size uint64
+	var note []byte
+	return c.each(`SELECT size, note FROM custody.notes ORDER BY size`, []any{&size, &note}, func() error {
+		if c.id == nil {
+			return docket.AlteredF("a note of %d leaves is kept for a log without genesis", size)
+		}
+		cp, err := tlog.OpenCheckpoint(note, c.id.doc.Origin, c.id.verifiers)
+		if root, ok := c.roots[size]; err != nil || !ok || cp.Size != size || cp.Root != root {
+			return docket.AlteredF("the note kept for %d leaves is not what this log signed over that checkpoint", size)
 		}
 		return nil
 	})
@@ -126,17 +142,15 @@ func (c *checking) keyRows() error {
 	return err
 }
 
-// words: no detail and no document without its event, none with other bytes.
-// That every event has its own was checked with the event.
+// words: no detail and no document that no event commits to, none with other
+// bytes. That every event has its own was checked with the event.
 func (c *checking) words() error {
 	var sum evidence.Digest
 	var b []byte
-	var used bool
-	for _, query := range []string{
-		`SELECT sha256, bytes, EXISTS (SELECT FROM custody.event_details e WHERE e.sha256 = d.sha256) FROM custody.details d`,
-		`SELECT sha256, bytes, EXISTS (SELECT FROM custody.event_documents e WHERE e.sha256 = d.sha256) FROM custody.documents d`} {
-		if err := c.each(query, []any{idValue{&sum}, &b, &used}, func() error {
-			if evidence.Sum(b) != sum || !used {
+	for query, used := range map[string]map[custody.ID]bool{
+		`SELECT sha256, bytes FROM custody.details`: c.told, `SELECT sha256, bytes FROM custody.documents`: c.shown} {
+		if err := c.each(query, []any{idValue{&sum}, &b}, func() error {
+			if evidence.Sum(b) != sum || !used[sum] {
 				return docket.AlteredF("the bytes kept as %s have another digest, or belong to no event", sum.Short())
 			}
 			return nil

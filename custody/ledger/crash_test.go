@@ -23,42 +23,92 @@ import (
 
 var farAway = time.Now().Add(24 * time.Hour)
 
-// A process that dies between commit and publication owes a checkpoint; the
-// next start pays it, and the event's sender gets the receipt.
-func TestCrashBeforePublication(t *testing.T) {
+// Every moment of the append path: told that the write failed, or killed, with
+// the write before it persisted or not. Whatever happens, the sender who sends
+// the same bytes again has them in the log exactly once, and the whole record
+// holds.
+func TestCrashTable(t *testing.T) {
 	ctx := testContext(t)
 	l, d, s := scene(t)
-	sub, id := ledgertest.OpenCase(t, l, s.Officer, "crash")
-	before := size(t, l)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	half, err := ledger.OpenHalf(ctx, d.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	short, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if _, err := half.Append(short, sub); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("an answer without a publication: %v", err)
-	}
-	if c, err := half.Checkpoint(ctx); err != nil || c.Size != before {
-		t.Fatalf("the checkpoint is %d: %v", c.Size, err)
-	}
-	if _, err := half.Chain(ctx, id); err != nil {
-		t.Fatalf("it was not committed: %v", err)
-	}
-	half.Close()
+	l.Close()
+	for i, row := range []struct {
+		moment  string
+		killed  bool
+		in      bool // the event is in the log then
+		answers bool // and its sender has the receipt before anything is mended
+	}{
+		{"before append", false, true, true}, // told of a failure, it tries again
+		{"after append", false, true, true},  // failed but persisted: it finds itself
+		{"before sign", false, true, true},
+		{"before keep", false, true, true}, // the note is made again
+		{"after keep", false, true, true},
+		{"before append", true, false, false},
+		{"after append", true, true, false},
+		{"before sign", true, true, false},
+		{"before keep", true, true, true},
+		{"after keep", true, true, true},
+	} {
+		t.Run(fmt.Sprintf("%s, killed %v", row.moment, row.killed), func(t *testing.T) {
+			half := d.Open(t)
+			before := size(t, half)
+			sub := draftCase(t, s, fmt.Sprint("crash ", i))
+			killed := make(chan struct{})
+			var once sync.Once
+			half.CrashAt(func(moment string) (err error) {
+				if moment != row.moment {
+					return nil
+				}
+				once.Do(func() {
+					err = driver.ErrBadConn
+					if row.killed {
+						close(killed)
+					}
+				})
+				if row.killed {
+					half.Killed() // nothing more is written by this process
+				}
+				return err
+			})
+			short, cancel := context.WithCancel(ctx)
+			defer cancel()
+			go func() {
+				select {
+				case <-killed:
+					if !row.answers {
+						cancel()
+					}
+				case <-short.Done():
+				}
+			}()
+			r, err := half.Append(short, sub)
+			if row.answers != (err == nil) {
+				t.Fatalf("the answer is %v", err)
+			}
+			if row.answers && (!r[0].Created || r[0].Index != before) {
+				t.Errorf("the answer is %+v", r[0])
+			}
+			if row.killed {
+				select {
+				case <-killed:
+				case <-time.After(10 * time.Second):
+					t.Fatal("it was not killed")
+				}
+			}
+			half.Close()
 
-	again := d.Open(t)
-	if got := size(t, again); got != before+1 {
-		t.Errorf("the start published %d events, not %d", got, before+1)
-	}
-	if r, err := again.Append(ctx, sub); err != nil || r[0].Created || r[0].Index != before {
-		t.Errorf("the sender again: %+v %v", r, err)
-	}
-	if err := again.Check(ctx); err != nil {
-		t.Error(err)
+			again := d.Open(t)
+			defer again.Close()
+			if got := size(t, again) > before; got != row.in {
+				t.Errorf("in the log: %v, want %v", got, row.in)
+			}
+			r, err = again.Append(ctx, sub)
+			if err != nil || r[0].Created == row.in || r[0].Index != before || size(t, again) != before+1 {
+				t.Errorf("the sender again: %+v %v", r, err)
+			}
+			if err := again.Check(ctx); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -69,8 +119,10 @@ func TestUnknownOutcome(t *testing.T) {
 	sub, _ := ledgertest.OpenCase(t, l, s.Officer, "lost answer")
 	before := size(t, l)
 	var once sync.Once
-	l.CrashAfterCommit(func() (err error) {
-		once.Do(func() { err = driver.ErrBadConn })
+	l.CrashAt(func(moment string) (err error) {
+		if moment == "after append" {
+			once.Do(func() { err = driver.ErrBadConn })
+		}
 		return err
 	})
 	r, err := l.Append(ctx, sub)
@@ -182,7 +234,7 @@ func TestRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := super.ExecContext(ctx, `INSERT INTO custody.checkpoints (size, root, note, published_at) VALUES ($1, $2, $3, now())`, int64(cp.Size), cp.Root[:], cp.Note); err != nil {
+	if _, err := super.ExecContext(ctx, `INSERT INTO custody.checkpoints (size, root, published_at) VALUES ($1, $2, now())`, int64(cp.Size), cp.Root[:]); err != nil {
 		t.Fatal(err)
 	}
 	_, err = ledger.Open(ctx, old.Config())

@@ -59,3 +59,13 @@ func forgetful(c *pq.Config) {
 	maps.Copy(all, c.Runtime)
 	c.Runtime = all
 }
+
+// prompt is what the appender's connections have beside that: parameters in
+// binary form, plans that are made once, and the isolation that its statement
+// counts on, whatever the database's default is.
+func prompt(c *pq.Config) {
+	c.BinaryParameters = true
+	c.Runtime = maps.Clone(c.Runtime)
+	c.Runtime["plan_cache_mode"] = "force_generic_plan"
+	c.Runtime["default_transaction_isolation"] = "read committed"
+}

@@ -1,19 +1,12 @@
 package ledger
 
-import "context"
-
-// CrashAfterCommit lets the next transaction commit and then fails it, as a
-// process that dies there would.
-func (l *Ledger) CrashAfterCommit(fail func() error) { l.afterCommit = fail }
-
-// OpenHalf opens a ledger whose publisher never runs: a process that dies
-// between commit and publication.
-func OpenHalf(ctx context.Context, cfg Config) (*Ledger, error) {
-	l, err := open(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	l.done.Add(1)
-	go l.appender()
-	return l, nil
+// CrashAt calls fail at each moment of the append path; an error is that of the
+// write which just happened or is about to.
+func (l *Ledger) CrashAt(fail func(moment string) error) {
+	at := func(m moment) error { return fail(string(m)) }
+	l.crashAt.Store(&at)
 }
+
+// Killed stops the goroutine that calls it, one of the ledger's own, as the end
+// of the process would; Close ends the wait.
+func (l *Ledger) Killed() { <-l.life.Done() }

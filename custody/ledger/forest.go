@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
@@ -13,28 +14,55 @@ import (
 
 const tileWidth = 256 // hashes of a tile
 
+// twigs are the hashes of a tile, complete or not, and above them in row k the
+// roots of each 2^k of them: what a proof asks for is there and never hashed
+// again. A complete tile's last row is its root.
+type twigs [9][]evidence.Digest
+
+// append adds a hash. A copy of the twigs made before doesn't see it, though
+// both share memory: of that only what is beyond the copy's length is written.
+func (t *twigs) append(h evidence.Digest) {
+	for k := 0; ; k++ {
+		if t[k] == nil {
+			t[k] = make([]evidence.Digest, 0, tileWidth>>k)
+		}
+		t[k] = append(t[k], h)
+		n := len(t[k])
+		if n%2 == 1 {
+			return
+		}
+		h = tlog.NodeHash(t[k][n-2], t[k][n-1])
+	}
+}
+
+// grow makes the twigs of these hashes.
+func grow(hashes []evidence.Digest) *twigs {
+	t := new(twigs)
+	for _, h := range hashes {
+		t.append(h)
+	}
+	return t
+}
+
 // tile is a complete tile: level 0 holds leaf hashes, each level above the
 // roots of the tiles below.
 type tile struct {
-	level  int
-	n      uint64
-	root   evidence.Digest
-	hashes []evidence.Digest
+	level int
+	n     uint64
+	twigs *twigs
 }
+
+func (t tile) root() evidence.Digest { return t.twigs[len(t.twigs)-1][0] }
 
 // edge holds the hashes that no complete tile holds yet, by tile level.
 type edge struct {
 	size  uint64
-	tails [][]evidence.Digest
+	tails []twigs
 }
 
-func (e *edge) clone() edge {
-	c := edge{size: e.size, tails: make([][]evidence.Digest, len(e.tails))}
-	for i, t := range e.tails {
-		c.tails[i] = append(make([]evidence.Digest, 0, tileWidth), t...)
-	}
-	return c
-}
+// clone returns an edge that can be appended to without the other noticing.
+// Of the two, only one may be appended to.
+func (e *edge) clone() edge { return edge{size: e.size, tails: slices.Clone(e.tails)} }
 
 // append adds a leaf and returns the tiles that it completes.
 func (e *edge) append(h evidence.Digest) []tile {
@@ -42,29 +70,18 @@ func (e *edge) append(h evidence.Digest) []tile {
 	e.size++
 	for level := 0; ; level++ {
 		if level == len(e.tails) {
-			e.tails = append(e.tails, nil)
+			e.tails = append(e.tails, twigs{})
 		}
-		e.tails[level] = append(e.tails[level], h)
-		if len(e.tails[level]) < tileWidth {
+		e.tails[level].append(h)
+		if len(e.tails[level][0]) < tileWidth {
 			return full
 		}
-		t := tile{level: level, n: e.size>>(8*(level+1)) - 1, hashes: e.tails[level], root: join(e.tails[level])}
-		e.tails[level] = nil
+		whole := e.tails[level]
+		t := tile{level: level, n: e.size>>(8*(level+1)) - 1, twigs: &whole}
+		e.tails[level] = twigs{}
 		full = append(full, t)
-		h = t.root
+		h = t.root()
 	}
-}
-
-// join returns the root of a power of two of hashes.
-func join(hashes []evidence.Digest) evidence.Digest {
-	row := append([]evidence.Digest(nil), hashes...)
-	for len(row) > 1 {
-		for i := range len(row) / 2 {
-			row[i] = tlog.NodeHash(row[2*i], row[2*i+1])
-		}
-		row = row[:len(row)/2]
-	}
-	return row[0]
 }
 
 type tileID struct {
@@ -79,17 +96,17 @@ type forest struct {
 	db    *sql.DB
 	mu    sync.RWMutex
 	edge  edge
-	tiles *cache[tileID, []evidence.Digest]
+	tiles *cache[tileID, *twigs]
 }
 
 func newForest(db *sql.DB) *forest {
-	return &forest{db: db, tiles: newCache[tileID, []evidence.Digest](1024)}
+	return &forest{db: db, tiles: newCache[tileID, *twigs](1024)}
 }
 
 // advance replaces the edge after a commit.
 func (f *forest) advance(e edge, full []tile) {
 	for _, t := range full {
-		f.tiles.put(tileID{t.level, t.n}, t.hashes)
+		f.tiles.put(tileID{t.level, t.n}, t.twigs)
 	}
 	f.mu.Lock()
 	f.edge = e
@@ -112,35 +129,36 @@ func (f *forest) reader(ctx context.Context) tlog.Reader {
 }
 
 func (f *forest) node(ctx context.Context, n tlog.Node) (evidence.Digest, error) {
-	level, shift := n.Level/8, n.Level%8
-	start, count := n.N<<shift, 1<<shift
-	k, off := start/tileWidth, int(start%tileWidth)
-	hashes, err := f.tile(ctx, tileID{level, k}, off+count)
+	level, row := n.Level/8, n.Level%8
+	start := n.N << row // its first hash in the tiles' row 0
+	k, off := start/tileWidth, int(start%tileWidth)>>row
+	t, err := f.tile(ctx, tileID{level, k}, row, off)
 	if err != nil {
 		return evidence.Digest{}, err
 	}
-	if len(hashes) < off+count {
-		return evidence.Digest{}, docket.AlteredF("tile %d of level %d has %d hashes of %d", k, level, len(hashes), off+count)
+	if len(t[row]) <= off {
+		return evidence.Digest{}, docket.AlteredF("tile %d of level %d has %d hashes, and %d are needed", k, level, len(t[0]), (off+1)<<row)
 	}
-	return join(hashes[off : off+count]), nil
+	return t[row][off], nil
 }
 
-// tile returns at least the first need hashes of a tile.
-func (f *forest) tile(ctx context.Context, id tileID, need int) ([]evidence.Digest, error) {
-	if hashes, ok := f.tiles.at(id); ok {
-		return hashes, nil
+// tile returns a tile that has at least twig off of that row.
+func (f *forest) tile(ctx context.Context, id tileID, row, off int) (*twigs, error) {
+	if t, ok := f.tiles.at(id); ok {
+		return t, nil
 	}
 	f.mu.RLock()
-	if id.level < len(f.edge.tails) && f.edge.size>>(8*(id.level+1)) == id.n && len(f.edge.tails[id.level]) >= need {
+	if id.level < len(f.edge.tails) && f.edge.size>>(8*(id.level+1)) == id.n && len(f.edge.tails[id.level][row]) > off {
 		tail := f.edge.tails[id.level]
 		f.mu.RUnlock()
-		return tail, nil
+		return &tail, nil
 	}
 	f.mu.RUnlock()
-	return readTile(ctx, f.db, f.tiles, id, need)
+	return readTile(ctx, f.db, f.tiles, id, (off+1)<<row)
 }
 
-func readTile(ctx context.Context, q querier, keep *cache[tileID, []evidence.Digest], id tileID, need int) ([]evidence.Digest, error) {
+// readTile reads a complete tile, or else the first need hashes of one.
+func readTile(ctx context.Context, q querier, keep *cache[tileID, *twigs], id tileID, need int) (*twigs, error) {
 	rows, err := q.QueryContext(ctx, `SELECT hashes FROM custody.tiles WHERE level = $1 AND n = $2`, id.level, int64(id.n))
 	whole, err := collect(rows, err, func(r *sql.Rows) (b []byte, err error) { return b, r.Scan(&b) })
 	if err != nil {
@@ -151,8 +169,9 @@ func readTile(ctx context.Context, q querier, keep *cache[tileID, []evidence.Dig
 		for i := range hashes {
 			copy(hashes[i][:], whole[0][i*len(hashes[i]):])
 		}
-		keep.put(id, hashes)
-		return hashes, nil
+		t := grow(hashes)
+		keep.put(id, t)
+		return t, nil
 	}
 	query := `SELECT root FROM custody.tiles WHERE level = $3 AND n >= $1 AND n < $2 ORDER BY n`
 	args := []any{int64(id.n * tileWidth), int64(id.n*tileWidth) + int64(need), id.level - 1}
@@ -164,28 +183,28 @@ func readTile(ctx context.Context, q querier, keep *cache[tileID, []evidence.Dig
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the start of tile %d of level %d: %w", id.n, id.level, err)
 	}
-	return hashes, nil
+	return grow(hashes), nil
 }
 
 func scanID(r *sql.Rows) (id evidence.Digest, err error) { return id, r.Scan(idValue{&id}) }
 
 // readEdge reads the edge of a tree of size leaves from the database.
-func readEdge(ctx context.Context, q querier, keep *cache[tileID, []evidence.Digest], size uint64) (edge, error) {
+func readEdge(ctx context.Context, q querier, keep *cache[tileID, *twigs], size uint64) (edge, error) {
 	e := edge{size: size}
 	for level := 0; size>>(8*level) > 0; level++ {
 		count := size >> (8 * level)
 		part := int(count % tileWidth)
-		var tail []evidence.Digest
+		tail := new(twigs)
 		if part > 0 {
 			var err error
 			if tail, err = readTile(ctx, q, keep, tileID{level, count / tileWidth}, part); err != nil {
 				return edge{}, err
 			}
-			if len(tail) != part {
-				return edge{}, docket.AlteredF("of the %d newest hashes of level %d, %d are there", part, level, len(tail))
+			if len(tail[0]) != part {
+				return edge{}, docket.AlteredF("of the %d newest hashes of level %d, %d are there", part, level, len(tail[0]))
 			}
 		}
-		e.tails = append(e.tails, tail)
+		e.tails = append(e.tails, *tail)
 	}
 	return e, nil
 }

@@ -15,7 +15,7 @@ import (
 func TestForest(t *testing.T) {
 	const leaves = 256*256 + 700
 	f, e := newForest(nil), edge{}
-	f.tiles = newCache[tileID, []evidence.Digest](4096)
+	f.tiles = newCache[tileID, *twigs](4096)
 	tree := &tlog.Tree{}
 	var full []tile
 	for i := range uint64(leaves) {

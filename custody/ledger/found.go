@@ -59,7 +59,7 @@ func (l *Ledger) FoundWith(ctx context.Context, genesis docket.Submission) (dock
 	if err != nil {
 		return docket.Receipt{}, err
 	}
-	receipts, err := l.submit(ctx, &group{subs: []*prepared{p}, genesis: true, done: make(chan struct{})})
+	receipts, err := l.submit(ctx, &group{subs: []*prepared{p}, genesis: true, done: make(chan struct{})}, func() {})
 	if err == nil {
 		return receipts[0], nil
 	}

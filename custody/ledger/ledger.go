@@ -40,8 +40,8 @@ type Config struct {
 	// kept outside the database; nil where none is. A database that does not
 	// hold it is an old copy, and is refused before anything is signed over it.
 	Signed []byte
-	// Published is told of every checkpoint published here, after it is in the
-	// database; it must not block. nil: nobody is.
+	// Published is told of every checkpoint signed here for the first time, after
+	// its commit and before any receipt; it must not block. nil: nobody is.
 	Published func(docket.Checkpoint)
 
 	Now    func() time.Time // nil: time.Now
@@ -78,11 +78,18 @@ type Ledger struct {
 	forest  *forest
 	entries *cache[custody.ID, *ruling.Entry]
 	keys    *cache[custody.ID, seal.PublicKey]
-	seen    *cache[uint64, evidence.Digest] // published checkpoints: size → root
-	head    *head                           // the appender's
+	seen    *cache[uint64, evidence.Digest]   // published checkpoints: size → root
+	notes   *cache[uint64, docket.Checkpoint] // signed checkpoints
+
+	// The appender's own:
+	head    *head
+	chains  *cache[custody.ID, *docket.Chain] // their states at head
+	company int                               // batches for which another replica is expected to append
 
 	queue     chan *group
+	preparing atomic.Int64 // calls of Append that will be in the queue soon
 	committed chan *batch
+	unkept    chan struct{}   // the newest note is not in the database yet
 	verifying chan struct{}   // bounds signature checks to the processors
 	observing [256]sync.Mutex // by chain: the service's own events queue up instead of racing
 
@@ -91,7 +98,7 @@ type Ledger struct {
 	done   sync.WaitGroup
 	closed sync.Once
 
-	afterCommit func() error // a test's crash point; nil otherwise
+	crashAt atomic.Pointer[func(moment) error] // a test's; nil otherwise
 }
 
 // Open connects, compares the database with what this log signed, publishes
@@ -103,9 +110,10 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.done.Add(2)
+	l.done.Add(3)
 	go l.appender()
 	go l.publisher()
+	go l.keeper()
 	return l, nil
 }
 
@@ -140,15 +148,22 @@ func connect(cfg Config) (*Ledger, error) {
 		return nil, fmt.Errorf("couldn't read the database's connection string: %w", err)
 	}
 	forgetful(&pqc)
-	connector, err := pq.NewConnectorConfig(pqc)
+	readers, err := pq.NewConnectorConfig(pqc)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't use the database's connection string: %w", err)
 	}
-	connector.Dialer(dialer{newDialer()})
-	l := &Ledger{cfg: cfg, db: sql.OpenDB(connector), appendDB: sql.OpenDB(connector),
+	readers.Dialer(dialer{newDialer()})
+	prompt(&pqc)
+	appender, err := pq.NewConnectorConfig(pqc)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't use the database's connection string: %w", err)
+	}
+	appender.Dialer(dialer{newDialer()})
+	l := &Ledger{cfg: cfg, db: sql.OpenDB(readers), appendDB: sql.OpenDB(appender),
 		entries: newCache[custody.ID, *ruling.Entry](4096), keys: newCache[custody.ID, seal.PublicKey](4096),
-		seen: newCache[uint64, evidence.Digest](4096), head: &head{},
-		queue: make(chan *group, maxBatch), committed: make(chan *batch, 64),
+		seen: newCache[uint64, evidence.Digest](4096), notes: newCache[uint64, docket.Checkpoint](4096),
+		head: &head{}, chains: newCache[custody.ID, *docket.Chain](16384),
+		queue: make(chan *group, maxBatch), committed: make(chan *batch, 64), unkept: make(chan struct{}, 1),
 		verifying: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
 	l.db.SetMaxOpenConns(20)
 	l.db.SetMaxIdleConns(20)

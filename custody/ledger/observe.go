@@ -9,7 +9,6 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
-	"github.com/evidence-custody/custodyd/custody/tlog"
 )
 
 // maxStale bounds how often an observation is sealed anew because another
@@ -170,5 +169,5 @@ func (l *Ledger) LeafOf(ctx context.Context, s docket.Submission) (custody.ID, e
 	if err != nil {
 		return custody.ID{}, err
 	}
-	return tlog.LeafHash(p.leaf), nil
+	return p.leafHash, nil
 }

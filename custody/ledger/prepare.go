@@ -18,7 +18,7 @@ type prepared struct {
 	statement  *custody.Statement
 	eventID    custody.ID
 	key        seal.PublicKey
-	leaf       []byte
+	spki       []byte
 	leafHash   custody.ID
 	details    map[custody.ID]detail
 	documents  map[custody.ID]docket.Blob
@@ -56,8 +56,8 @@ func (l *Ledger) prepare(ctx context.Context, sub *docket.Submission) (*prepared
 	if err := l.checkSeen(ctx, st); err != nil {
 		return p, err
 	}
-	p.leaf = tlog.Leaf(sub.Envelope, p.key)
-	p.leafHash = tlog.LeafHash(p.leaf)
+	p.spki = p.key.SPKI()
+	p.leafHash = tlog.LeafHash(tlog.Leaf(sub.Envelope, p.key))
 	return p, nil
 }
 

@@ -2,83 +2,57 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
-	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// publisher signs and keeps a checkpoint after each commit, and only then lets
-// receipts go. While it waits for the disk the appender goes on; what piled up
-// gets one checkpoint together.
+// A checkpoint is published by the commit that appends its events: its row is
+// part of it. Nothing is signed before, so no signature over a head that was
+// rolled back can get out. After it, any replica signs it for who asks, and all
+// make the same bytes, because the signatures are deterministic: to sign is no
+// write that could be lost. A process that dies between the two owes nobody
+// anything but an answer, which its client asks for again.
+
+// publisher signs a checkpoint after each commit, and only then lets go who
+// waits for it.
 func (l *Ledger) publisher() {
 	defer l.done.Done()
 	for b := range l.committed {
-		batches := []*batch{b}
-	drain:
-		for {
-			select {
-			case more, ok := <-l.committed:
-				if !ok {
-					break drain
+		var err error
+		if b.cp.Size > 0 {
+			// What is committed must come out: a group is in the log whether or
+			// not its caller still waits. Only the end of the process stops this.
+			for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+				if b.cp, err = l.publish(l.life, b.cp); err == nil || !l.retry(err) {
+					break
 				}
-				batches = append(batches, more)
-			default:
-				break drain
+				l.cfg.Logger.Warn("couldn't sign a checkpoint; trying again", "size", b.cp.Size, "error", err)
+				select {
+				case <-time.After(pause):
+				case <-l.life.Done():
+				}
 			}
 		}
-		l.publishAll(batches)
-	}
-}
-
-func (l *Ledger) publishAll(batches []*batch) {
-	var newest docket.Checkpoint
-	for _, b := range batches {
-		if b.cp.Size > newest.Size {
-			newest = b.cp
-		}
-	}
-	var err error
-	if newest.Size > 0 {
-		// What is committed must come out: a group is in the log whether or
-		// not its caller still waits. Only the end of the process stops this,
-		// and then the next start publishes.
-		for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-			if newest, err = l.publish(l.life, newest.Size, newest.Root); err == nil || !l.retry(err) {
-				break
-			}
-			l.cfg.Logger.Warn("couldn't publish a checkpoint; trying again", "size", newest.Size, "error", err)
-			select {
-			case <-time.After(pause):
-			case <-l.life.Done():
-			}
-		}
-	}
-	for _, b := range batches {
 		for _, g := range b.groups {
-			if err != nil {
-				g.finish(unavailable(err))
-				continue
+			if g.cp = (docket.Checkpoint{}); len(g.admit) > 0 {
+				g.cp = b.cp
 			}
-			var failed error
-			g.receipts, failed = l.receipts(l.life, g, b.cp.Size > 0, newest)
-			g.finish(failed)
+			g.finish(unavailable(err))
 		}
 	}
 }
 
-// receipts makes a group's receipts: for what was just appended from the
-// checkpoint at hand, for older events from the one that first included them.
-func (l *Ledger) receipts(ctx context.Context, g *group, fresh bool, cp docket.Checkpoint) ([]docket.Receipt, error) {
+// receipts makes a group's receipts: for what was just appended from its
+// commit's checkpoint, for older events from theirs.
+func (l *Ledger) receipts(ctx context.Context, g *group) ([]docket.Receipt, error) {
 	out := make([]docket.Receipt, len(g.places))
 	for i, at := range g.places {
 		r, err := docket.Receipt{}, error(nil)
-		if fresh && len(g.admit) > 0 {
-			r, err = l.receiptAt(ctx, at, cp)
+		if g.cp.Size > 0 {
+			r, err = l.receiptAt(ctx, at, g.cp)
 		} else {
 			r, err = l.receiptOf(ctx, at)
 		}
@@ -91,42 +65,22 @@ func (l *Ledger) receipts(ctx context.Context, g *group, fresh bool, cp docket.C
 	return out, nil
 }
 
-// publish signs the head of size leaves and keeps it. Ed25519 is deterministic
-// and so is this: two replicas publish the same bytes.
-func (l *Ledger) publish(ctx context.Context, size uint64, root evidence.Digest) (docket.Checkpoint, error) {
-	i := l.log.Load()
-	if i == nil { // genesis itself: its document is in the tables now
-		var err error
-		if i, err = l.readIdentity(ctx); err != nil {
-			return docket.Checkpoint{Size: size, Root: root}, err
-		}
-		l.log.Store(i)
-	}
-	cp := docket.Checkpoint{Size: size, Root: root, Published: l.now()}
-	var err error
-	cp.Note, err = tlog.SignCheckpoint(tlog.Checkpoint{Origin: i.doc.Origin, Size: size, Root: root}, i.signer)
-	if err != nil {
+// publish signs a committed checkpoint and makes it known here.
+func (l *Ledger) publish(ctx context.Context, cp docket.Checkpoint) (docket.Checkpoint, error) {
+	if err := l.crash(beforeSign); err != nil {
 		return cp, err
 	}
-	res, err := l.db.ExecContext(ctx, `INSERT INTO custody.checkpoints (size, root, note, published_at) VALUES ($1, $2, $3, $4) ON CONFLICT (size) DO NOTHING`,
-		int64(size), root[:], cp.Note, cp.Published)
-	if err != nil {
-		return cp, err
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return cp, err
-	} else if n == 0 {
-		// Another replica was first, or this one before a lost answer.
-		kept, err := l.checkpointWhere(ctx, `size = $1`, int64(size))
+	if l.log.Load() == nil { // genesis itself: its document is in the tables now
+		i, err := l.readIdentity(ctx)
 		if err != nil {
 			return cp, err
 		}
-		if kept.Root != root {
-			return cp, docket.AlteredF("a checkpoint of %d leaves with another root was published", size)
-		}
-		cp = kept
+		l.log.Store(i)
 	}
-	l.seen.put(size, root)
+	cp, err := l.signed(cp)
+	if err != nil {
+		return cp, err
+	}
 	if l.cfg.Published != nil {
 		l.cfg.Published(cp)
 	}
@@ -136,16 +90,85 @@ func (l *Ledger) publish(ctx context.Context, size uint64, root evidence.Digest)
 			return cp, nil
 		}
 		if l.latest.CompareAndSwap(old, &cp) {
-			return cp, nil
+			break
+		}
+	}
+	select {
+	case l.unkept <- struct{}{}:
+	default: // the keeper is told already
+	}
+	return cp, nil
+}
+
+// signed adds the note to a checkpoint that is in the database.
+func (l *Ledger) signed(cp docket.Checkpoint) (docket.Checkpoint, error) {
+	if kept, ok := l.notes.at(cp.Size); ok && kept.Root == cp.Root {
+		return kept, nil
+	}
+	i := l.log.Load()
+	if i == nil {
+		return cp, docket.ErrUnfounded
+	}
+	var err error
+	if cp.Note, err = tlog.SignCheckpoint(tlog.Checkpoint{Origin: i.doc.Origin, Size: cp.Size, Root: cp.Root}, i.signer); err != nil {
+		return cp, err
+	}
+	l.seen.put(cp.Size, cp.Root)
+	l.notes.put(cp.Size, cp)
+	return cp, nil
+}
+
+// keepEvery is how often notes are kept at most.
+const keepEvery = 250 * time.Millisecond
+
+// keeper keeps the newest note in the database now and then, for those who read
+// it without keys. No answer waits for that, and a note that is not kept is
+// made again.
+func (l *Ledger) keeper() {
+	defer l.done.Done()
+	for {
+		select {
+		case <-l.unkept:
+		case <-l.life.Done():
+			return
+		}
+		if err := l.keep(l.life, *l.latest.Load()); err != nil && l.life.Err() == nil {
+			l.cfg.Logger.Warn("couldn't keep a checkpoint's note", "error", err)
+		}
+		select {
+		case <-time.After(keepEvery):
+		case <-l.life.Done():
+			return
 		}
 	}
 }
 
+func (l *Ledger) keep(ctx context.Context, cp docket.Checkpoint) error {
+	if err := l.crash(beforeKeep); err != nil {
+		return err
+	}
+	if _, err := l.db.ExecContext(ctx, `INSERT INTO custody.notes (size, note, kept_at) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING`,
+		int64(cp.Size), cp.Note, l.now()); err != nil {
+		return unavailable(err)
+	}
+	return l.crash(afterKeep)
+}
+
+// checkpointWhere finds a published checkpoint. Its note is made by this
+// process, or, where it has no keys, is the one kept.
 func (l *Ledger) checkpointWhere(ctx context.Context, where string, args ...any) (docket.Checkpoint, error) {
 	var cp docket.Checkpoint
-	err := l.db.QueryRowContext(ctx, `SELECT size, root, note, published_at FROM custody.checkpoints WHERE `+where, args...).
-		Scan(&cp.Size, idValue{&cp.Root}, &cp.Note, &cp.Published)
-	return cp, found(err)
+	if l.cfg.LogKey == nil {
+		err := l.db.QueryRowContext(ctx, `SELECT size, root, published_at, note FROM custody.checkpoints JOIN custody.notes USING (size) WHERE `+where, args...).
+			Scan(&cp.Size, idValue{&cp.Root}, &cp.Published, &cp.Note)
+		return cp, found(err)
+	}
+	err := l.db.QueryRowContext(ctx, `SELECT size, root, published_at FROM custody.checkpoints WHERE `+where, args...).
+		Scan(&cp.Size, idValue{&cp.Root}, &cp.Published)
+	if err != nil {
+		return cp, found(err)
+	}
+	return l.signed(cp)
 }
 
 // Checkpoint returns the newest published checkpoint.
@@ -168,16 +191,10 @@ func (l *Ledger) Receipt(ctx context.Context, event custody.ID) (docket.Receipt,
 	return l.receiptOf(ctx, at)
 }
 
-// receiptOf finds the first checkpoint that includes the event. Where there is
-// none, somebody died between commit and publication, and it is published now.
+// receiptOf finds the first checkpoint that includes the event, which is that of
+// its commit.
 func (l *Ledger) receiptOf(ctx context.Context, at place) (docket.Receipt, error) {
-	const first = `size > $1 ORDER BY size LIMIT 1`
-	cp, err := l.checkpointWhere(ctx, first, int64(at.index))
-	if errors.Is(err, docket.ErrNotFound) {
-		if _, err = l.publishHead(ctx); err == nil {
-			cp, err = l.checkpointWhere(ctx, first, int64(at.index))
-		}
-	}
+	cp, err := l.checkpointWhere(ctx, `size > $1 ORDER BY size LIMIT 1`, int64(at.index))
 	if err != nil {
 		return docket.Receipt{}, err
 	}
@@ -195,57 +212,4 @@ func (l *Ledger) receiptAt(ctx context.Context, at place, cp docket.Checkpoint) 
 	}
 	return docket.Receipt{EventID: at.event, Index: at.index, LeafHash: at.leaf, Inclusion: proof,
 		Checkpoint: cp.Note, Size: cp.Size, Root: cp.Root}, nil
-}
-
-// publishHead publishes the committed head, after computing its root from the
-// tree itself: log_state alone is not believed.
-func (l *Ledger) publishHead(ctx context.Context) (docket.Checkpoint, error) {
-	// Before the state: another replica moves both on, and the state first.
-	last, err := l.published(ctx)
-	if err != nil {
-		return docket.Checkpoint{}, err
-	}
-	s, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
-	if err != nil {
-		return docket.Checkpoint{}, unavailable(err)
-	}
-	root, err := tlog.Root(s.size, l.forest.reader(ctx))
-	if err != nil {
-		return docket.Checkpoint{}, unavailable(err)
-	}
-	if root != s.root {
-		return docket.Checkpoint{}, l.altered(docket.AlteredF("the tree of %d leaves has root %s, log_state says %s", s.size, root.Short(), s.root.Short()))
-	}
-	if err := l.extends(ctx, last, s.size); err != nil {
-		return docket.Checkpoint{}, err
-	}
-	return l.publish(ctx, s.size, root)
-}
-
-// published returns the newest published checkpoint; nil if there is none.
-func (l *Ledger) published(ctx context.Context) (*docket.Checkpoint, error) {
-	cp, err := l.Checkpoint(ctx)
-	if errors.Is(err, docket.ErrNotFound) {
-		return nil, nil
-	}
-	return &cp, err
-}
-
-// extends checks that the tree of size leaves goes on from a checkpoint that
-// was the newest published before size was read.
-func (l *Ledger) extends(ctx context.Context, cp *docket.Checkpoint, size uint64) error {
-	if cp == nil {
-		return nil
-	}
-	if cp.Size > size {
-		return l.altered(docket.AlteredF("a checkpoint of %d leaves was published, the log has %d: an old copy was put back?", cp.Size, size))
-	}
-	root, err := tlog.Root(cp.Size, l.forest.reader(ctx))
-	if err != nil {
-		return unavailable(fmt.Errorf("couldn't compute the root of %d leaves: %w", cp.Size, err))
-	}
-	if root != cp.Root {
-		return l.altered(docket.AlteredF("the first %d events are not those of the published checkpoint", cp.Size))
-	}
-	return nil
 }

@@ -23,7 +23,7 @@ func scanInto[T any](to func(*T) []any) func(*sql.Rows) (T, error) {
 
 type eventRow struct {
 	docket.Event
-	spki, leaf []byte
+	spki []byte
 }
 
 func (e *eventRow) columns() []any {
@@ -48,14 +48,6 @@ func scanEvent(r *sql.Rows) (*docket.Event, error) {
 		return nil, err
 	}
 	return &e.Event, e.read()
-}
-
-func scanWithLeaf(r *sql.Rows) (*eventRow, error) {
-	var e eventRow
-	if err := r.Scan(append(e.columns(), &e.leaf)...); err != nil {
-		return nil, err
-	}
-	return &e, e.read()
 }
 
 func (l *Ledger) eventWhere(ctx context.Context, where string, arg any) (*docket.Event, error) {

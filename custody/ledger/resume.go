@@ -1,8 +1,8 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -15,14 +15,9 @@ import (
 // publication that a dead predecessor owes. A normal start and one after a
 // crash are the same.
 func (l *Ledger) resume(ctx context.Context) error {
-	// Before the state: another replica may be moving both on.
-	last, err := l.published(ctx)
+	s, cp, err := l.readHead(ctx)
 	if err != nil {
-		return fmt.Errorf("couldn't read the newest checkpoint (is the database migrated?): %w", err)
-	}
-	s, err := readState(ctx, l.db, `SELECT size, root, frontier FROM custody.log_state WHERE one`)
-	if err != nil {
-		return fmt.Errorf("couldn't read the log's state (is the database migrated?): %w", unavailable(err))
+		return err
 	}
 	if err := l.resumeTree(ctx, s); err != nil {
 		return err
@@ -31,7 +26,7 @@ func (l *Ledger) resume(ctx context.Context) error {
 		if l.cfg.Signed != nil {
 			return docket.AlteredF("these keys have signed a log already, and the database holds none: restore that log's database, or take new keys for a new log")
 		}
-		return l.extends(ctx, last, 0)
+		return nil
 	}
 	id, err := l.readIdentity(ctx)
 	if err != nil {
@@ -44,8 +39,34 @@ func (l *Ledger) resume(ctx context.Context) error {
 	if err := l.checkNote(ctx, id); err != nil {
 		return err
 	}
-	_, err = l.publishHead(ctx)
+	_, err = l.publish(ctx, cp)
 	return err
+}
+
+// readHead reads log_state and the newest checkpoint, which each commit writes
+// together.
+func (l *Ledger) readHead(ctx context.Context) (s state, cp docket.Checkpoint, err error) {
+	var size sql.NullInt64
+	var root *custody.ID
+	var at sql.NullTime
+	err = l.db.QueryRowContext(ctx, `SELECT s.size, s.root, s.frontier, c.size, c.root, c.published_at FROM custody.log_state s
+		LEFT JOIN LATERAL (SELECT * FROM custody.checkpoints ORDER BY size DESC LIMIT 1) c ON true WHERE s.one`).
+		Scan(&s.size, idValue{&s.root}, &s.frontier, &size, idPtr{&root}, &at)
+	if err != nil {
+		return s, cp, fmt.Errorf("couldn't read the log's state (is the database migrated?): %w", unavailable(err))
+	}
+	if root != nil {
+		cp = docket.Checkpoint{Size: uint64(size.Int64), Root: *root, Published: at.Time}
+	}
+	switch {
+	case cp.Size > s.size:
+		return s, cp, docket.AlteredF("a checkpoint of %d leaves was published, the log has %d: an old copy was put back?", cp.Size, s.size)
+	case cp.Size < s.size:
+		return s, cp, docket.AlteredF("the log has %d events, its newest checkpoint is of %d", s.size, cp.Size)
+	case cp.Size > 0 && cp.Root != s.root:
+		return s, cp, docket.AlteredF("the newest checkpoint, of %d leaves, has another root than log_state", cp.Size)
+	}
+	return s, cp, nil
 }
 
 // resumeTree rebuilds the right edge and compares it with log_state.
@@ -75,14 +96,14 @@ func (l *Ledger) resumeTree(ctx context.Context, s state) error {
 // appended them meanwhile.
 func (l *Ledger) checkTail(ctx context.Context, size uint64) error {
 	from := max(int64(size)-tileWidth, 0)
-	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+`, leaf FROM custody.events WHERE index >= $1 ORDER BY index`, from)
+	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM custody.events WHERE index >= $1 ORDER BY index`, from)
 	next := uint64(from)
-	events, err := collect(rows, err, scanWithLeaf)
+	events, err := collect(rows, err, scanEvent)
 	if err != nil {
 		return err
 	}
 	for _, e := range events {
-		if e.Index != next || !bytes.Equal(tlog.Leaf(e.Envelope, e.Key), e.leaf) || tlog.LeafHash(e.leaf) != e.LeafHash || e.Envelope.EventID() != e.EventID {
+		if e.Index != next || tlog.LeafHash(tlog.Leaf(e.Envelope, e.Key)) != e.LeafHash || e.Envelope.EventID() != e.EventID {
 			return docket.AlteredF("event %d is not what its leaf says", next)
 		}
 		next++
@@ -169,21 +190,40 @@ func (l *Ledger) checkSigned(ctx context.Context, id *identity, size uint64) err
 	return nil
 }
 
-// checkNote verifies the newest published note itself.
+// checkNote verifies the newest note that is kept, and that the tree goes on
+// from it.
 func (l *Ledger) checkNote(ctx context.Context, id *identity) error {
-	rows, err := l.db.QueryContext(ctx, `SELECT size, root, note FROM custody.checkpoints ORDER BY size DESC LIMIT 1`)
+	rows, err := l.db.QueryContext(ctx, `SELECT size, note FROM custody.notes ORDER BY size DESC LIMIT 1`)
 	type kept struct {
 		size uint64
-		root evidence.Digest
 		note []byte
 	}
-	last, err := collect(rows, err, scanInto(func(k *kept) []any { return []any{&k.size, idValue{&k.root}, &k.note} }))
+	last, err := collect(rows, err, scanInto(func(k *kept) []any { return []any{&k.size, &k.note} }))
 	if err != nil || len(last) == 0 {
 		return err
 	}
 	cp, err := tlog.OpenCheckpoint(last[0].note, id.doc.Origin, id.verifiers)
-	if err != nil || cp.Size != last[0].size || cp.Root != last[0].root {
-		return docket.AlteredF("the published checkpoint of %d leaves is not one that this log signed", last[0].size)
+	if err != nil || cp.Size != last[0].size {
+		return docket.AlteredF("the note kept for %d leaves is not one that this log signed", last[0].size)
+	}
+	return l.extends(ctx, cp.Size, cp.Root)
+}
+
+// extends checks that the tree goes on from a checkpoint that this log signed.
+func (l *Ledger) extends(ctx context.Context, size uint64, root evidence.Digest) error {
+	now, err := l.Size(ctx)
+	if err != nil {
+		return err
+	}
+	if size > now {
+		return docket.AlteredF("a checkpoint of %d leaves was published, the log has %d: an old copy was put back?", size, now)
+	}
+	mine, err := tlog.Root(size, l.forest.reader(ctx))
+	if err != nil {
+		return unavailable(fmt.Errorf("couldn't compute the root of %d leaves: %w", size, err))
+	}
+	if mine != root {
+		return docket.AlteredF("the first %d events are not those of the checkpoint that this log has signed", size)
 	}
 	return nil
 }

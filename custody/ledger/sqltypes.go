@@ -131,7 +131,8 @@ type statements struct {
 
 func newStatements(db *sql.DB) *statements { return &statements{db: db, by: map[string]*sql.Stmt{}} }
 
-func (s *statements) in(ctx context.Context, tx *sql.Tx, query string) (*sql.Stmt, error) {
+// on returns the statement where the appender stands.
+func (s *statements) on(ctx context.Context, g ground, query string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stmt, ok := s.by[query]
@@ -143,16 +144,10 @@ func (s *statements) in(ctx context.Context, tx *sql.Tx, query string) (*sql.Stm
 		}
 		s.by[query] = stmt
 	}
-	return tx.StmtContext(ctx, stmt), nil
-}
-
-func (s *statements) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
-	stmt, err := s.in(ctx, tx, query)
-	if err != nil {
-		return err
+	if g.tx != nil {
+		return g.tx.StmtContext(ctx, stmt), nil
 	}
-	_, err = stmt.ExecContext(ctx, args...)
-	return err
+	return stmt, nil
 }
 
 func (s *statements) close() {
@@ -161,6 +156,44 @@ func (s *statements) close() {
 	for _, stmt := range s.by {
 		stmt.Close()
 	}
+}
+
+// ground is where the appender stands: in a transaction, or in none. Its
+// queries are prepared.
+type ground struct {
+	db    *sql.DB
+	tx    *sql.Tx // nil: each statement is a transaction of its own
+	stmts *statements
+}
+
+// QueryContext implements querier.
+func (g ground) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := g.stmts.on(ctx, g, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// QueryRowContext implements querier.
+func (g ground) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := g.stmts.on(ctx, g, query)
+	switch {
+	case err == nil:
+		return stmt.QueryRowContext(ctx, args...)
+	case g.tx != nil:
+		return g.tx.QueryRowContext(ctx, query, args...) // a row of its error
+	}
+	return g.db.QueryRowContext(ctx, query, args...)
+}
+
+// ExecContext implements querier.
+func (g ground) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := g.stmts.on(ctx, g, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
 }
 
 func scanText(r *sql.Rows) (s string, err error) { return s, r.Scan(&s) }

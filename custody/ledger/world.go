@@ -115,11 +115,10 @@ func (w *world) Document(id custody.ID) ([]byte, error) {
 	return b, err
 }
 
-// database is the source that reads the tables in a transaction.
+// database is the source that reads the tables.
 type database struct {
-	ctx  context.Context
-	q    querier
-	keep *cache[custody.ID, *ruling.Entry] // events never change; nil: none kept
+	ctx context.Context
+	q   querier
 }
 
 const chainColumns = `id, type, seq, head, index, founded, state, case_id, about, org`
@@ -149,20 +148,15 @@ func (d database) chain(id custody.ID) (*docket.Chain, error) {
 }
 
 func (d database) entry(leaf custody.ID) (*ruling.Entry, error) {
-	if d.keep != nil {
-		if e, ok := d.keep.at(leaf); ok {
-			return e, nil
-		}
-	}
-	got, err := d.entriesOf([]custody.ID{leaf})
+	got, err := d.entriesWhere(`leaf_hash = $1`, leaf[:])
 	if err != nil || len(got) == 0 {
 		return nil, err
 	}
 	return got[0], nil
 }
 
-func (d database) entriesOf(leaves []custody.ID) ([]*ruling.Entry, error) {
-	rows, err := d.q.QueryContext(d.ctx, `SELECT index, event_id, leaf_hash, payload FROM custody.events WHERE leaf_hash = ANY($1)`, idArray(leaves))
+func (d database) entriesWhere(where string, arg []byte) ([]*ruling.Entry, error) {
+	rows, err := d.q.QueryContext(d.ctx, `SELECT index, event_id, leaf_hash, payload FROM custody.events WHERE `+where, arg)
 	return collect(rows, err, func(r *sql.Rows) (*ruling.Entry, error) {
 		var e ruling.Entry
 		var payload []byte
@@ -172,9 +166,6 @@ func (d database) entriesOf(leaves []custody.ID) ([]*ruling.Entry, error) {
 		var err error
 		if e.Statement, err = custody.Decode(payload); err != nil {
 			return nil, docket.AlteredF("event %d cannot be read: %v", e.Index, err)
-		}
-		if d.keep != nil {
-			d.keep.put(e.Leaf, &e)
 		}
 		return &e, nil
 	})
@@ -190,77 +181,4 @@ func (d database) document(id custody.ID) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't read document %s: %w", id.Short(), err)
 	}
 	return b, nil
-}
-
-// prefetch reads what a batch will ask for in two queries instead of many. It
-// need not be complete: the world asks for the rest one by one.
-func (d database) prefetch(y *layer, subs []*prepared) error {
-	var chains, leaves []custody.ID
-	want := func(id custody.ID) {
-		if _, ok := y.chains[id]; !ok {
-			y.chains[id] = nil
-			chains = append(chains, id)
-		}
-	}
-	rely := func(leaf custody.ID) {
-		if _, ok := y.entries[leaf]; ok {
-			return
-		}
-		if e, ok := d.keep.at(leaf); ok {
-			y.entries[leaf] = e
-			return
-		}
-		leaves = append(leaves, leaf)
-	}
-	for _, s := range subs {
-		p := &s.statement.Predicate
-		want(p.Signer.Key)
-		for _, l := range p.Chains {
-			want(l.ID)
-		}
-		for _, x := range s.statement.Subject {
-			want(x.Digest.SHA256)
-		}
-		for _, leaf := range p.Basis {
-			rely(leaf)
-		}
-		if p.Signer.Cert != nil {
-			rely(*p.Signer.Cert)
-		}
-	}
-	rows, err := d.q.QueryContext(d.ctx, `SELECT `+chainColumns+` FROM custody.chains WHERE id = ANY($1)`, idArray(chains))
-	got, err := collect(rows, err, func(r *sql.Rows) (*docket.Chain, error) { return scanChain(r) })
-	if err != nil {
-		return fmt.Errorf("couldn't read the batch's chains: %w", err)
-	}
-	for _, c := range got {
-		y.chains[c.ID] = c
-	}
-	if len(leaves) == 0 {
-		return nil
-	}
-	entries, err := d.entriesOf(leaves)
-	if err != nil {
-		return fmt.Errorf("couldn't read what the batch relies on: %w", err)
-	}
-	for _, e := range entries {
-		y.entries[e.Leaf] = e
-	}
-	return nil
-}
-
-// known returns which of these event ids are in the log, and where.
-func (d database) known(ids []custody.ID) (map[custody.ID]place, error) {
-	rows, err := d.q.QueryContext(d.ctx, `SELECT event_id, index, leaf_hash FROM custody.events WHERE event_id = ANY($1)`, idArray(ids))
-	found, err := collect(rows, err, func(r *sql.Rows) (p place, err error) {
-		return p, r.Scan(idValue{&p.event}, &p.index, idValue{&p.leaf})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("couldn't look for the batch's events: %w", err)
-	}
-	out := make(map[custody.ID]place, len(found))
-	for _, p := range found {
-		out[p.event] = p
-	}
-	return out, nil
 }

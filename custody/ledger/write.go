@@ -2,80 +2,122 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
-
-	"github.com/lib/pq"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
-	"github.com/evidence-custody/custodyd/custody/tlog"
-	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// write inserts a batch: one statement for each table, whatever its length.
-func (l *Ledger) write(ctx context.Context, tx *sql.Tx, events []*sealedEvent, full []tile, f *tlog.Frontier, root evidence.Digest) error {
-	w := writer{ctx: ctx, tx: tx, stmts: l.stmts}
-	w.events(events, l.now())
+// A batch is one statement, and outside a transaction that is the commit as
+// well: one round trip, whatever its length. Its first part moves log_state on
+// from exactly the head that the batch was judged at; the others insert only
+// beside the row that it returns. Where another replica was faster it returns
+// none, and nothing at all is written.
+const advance = `WITH head AS (
+	UPDATE custody.log_state SET size = $1, root = $2, frontier = $3 WHERE one AND size = $4 AND root = $5 RETURNING size, root)`
+
+// The last part's row is what says that the batch was written.
+const publish = `
+INSERT INTO custody.checkpoints (size, root, published_at) SELECT size, root, $6::timestamptz FROM head`
+
+// write appends a batch that was judged at head to what it makes of it. It
+// reports false where the log's head is another one by now.
+func (l *Ledger) write(ctx context.Context, g ground, was, next *head, events []*sealedEvent, full []tile, now time.Time) (bool, error) {
+	frontier, err := next.frontier.MarshalBinary()
+	if err != nil {
+		return false, fmt.Errorf("couldn't encode the frontier: %w", err)
+	}
+	wasRoot, root := was.frontier.Root(), next.frontier.Root()
+	w := statement{args: []any{int64(next.frontier.Size()), root[:], frontier, int64(was.frontier.Size()), wasRoot[:], now}}
+	w.text.WriteString(advance)
+	w.events(events)
 	w.links(events)
 	w.chains(events)
 	w.words(events)
 	w.keys(events)
 	w.parts(events)
 	w.tiles(full)
-	frontier, err := f.MarshalBinary()
+	w.text.WriteString(publish)
+	if w.err != nil {
+		return false, w.err
+	}
+	stmt, err := l.stmts.on(ctx, g, w.text.String())
 	if err != nil {
-		return fmt.Errorf("couldn't encode the frontier: %w", err)
+		return false, err
 	}
-	w.exec(`UPDATE custody.log_state SET size = $1, root = $2, frontier = $3 WHERE one`, int64(f.Size()), root[:], frontier)
-	return w.err
-}
-
-// writer keeps the first error.
-type writer struct {
-	ctx   context.Context
-	tx    *sql.Tx
-	stmts *statements
-	err   error
-}
-
-func (w *writer) exec(query string, args ...any) {
-	if w.err == nil {
-		w.err = w.stmts.exec(w.ctx, w.tx, query, args...)
+	res, err := stmt.ExecContext(ctx, w.args...)
+	if err != nil {
+		return false, err
 	}
+	n, err := res.RowsAffected()
+	return n == 1, err
 }
 
-func (w *writer) events(events []*sealedEvent, now time.Time) {
+// statement is a batch on its way to the database. Its text depends only on
+// which tables the batch concerns, so that there are few of them to prepare.
+type statement struct {
+	text strings.Builder
+	args []any
+	err  error
+}
+
+// insert adds one table's part. In query a ? stands for each column's
+// parameter.
+func (w *statement) insert(name, query string, columns ...*column) {
+	w.text.WriteString(",\n")
+	w.text.WriteString(name)
+	w.text.WriteString(" AS (")
+	for _, c := range columns {
+		before, after, _ := strings.Cut(query, "?")
+		w.args = append(w.args, c.array())
+		w.text.WriteString(before)
+		w.text.WriteByte('$')
+		w.text.WriteString(strconv.Itoa(len(w.args)))
+		query = after
+	}
+	w.text.WriteString(query)
+	w.text.WriteByte(')')
+}
+
+const idSize = len(custody.ID{})
+
+func (w *statement) events(events []*sealedEvent) {
 	n := len(events)
-	index, kinds := make(pq.Int64Array, n), make(pq.StringArray, n)
-	ids, leaves, hashes := make(pq.ByteaArray, n), make(pq.ByteaArray, n), make(pq.ByteaArray, n)
-	payloads, sigs, spkis := make(pq.ByteaArray, n), make(pq.ByteaArray, n), make(pq.ByteaArray, n)
-	for i, e := range events {
-		index[i], kinds[i] = int64(e.index), string(e.statement.Predicate.Kind)
-		ids[i], leaves[i], hashes[i] = e.eventID[:], e.prepared.leaf, e.leafHash[:]
-		payloads[i], sigs[i], spkis[i] = e.submission.Envelope.Payload, e.submission.Envelope.Signature, e.key.SPKI()
+	index, kinds, ids, hashes := int8s(n), texts(n, 20), byteas(n, idSize), byteas(n, idSize)
+	payloads, sigs, spkis := byteas(n, 1200), byteas(n, 72), byteas(n, 91)
+	for _, e := range events {
+		index.int(e.index)
+		kinds.text(string(e.statement.Predicate.Kind))
+		ids.bytes(e.eventID[:])
+		hashes.bytes(e.leafHash[:])
+		payloads.bytes(e.submission.Envelope.Payload)
+		sigs.bytes(e.submission.Envelope.Signature)
+		spkis.bytes(e.spki)
 	}
-	w.exec(`INSERT INTO custody.events (index, event_id, leaf, leaf_hash, payload, signature, spki, kind, appended_at)
-		SELECT x.*, $9::timestamptz FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[], $8::text[]) AS x`,
-		index, ids, leaves, hashes, payloads, sigs, spkis, kinds, now)
+	w.insert("e", `INSERT INTO custody.events (index, kind, event_id, leaf_hash, payload, signature, spki, appended_at)
+		SELECT x.*, $6::timestamptz FROM head, unnest(?::bigint[], ?::text[], ?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[]) AS x`,
+		index, kinds, ids, hashes, payloads, sigs, spkis)
 }
 
-func (w *writer) links(events []*sealedEvent) {
-	var chains pq.ByteaArray
-	var seqs, index pq.Int64Array
+func (w *statement) links(events []*sealedEvent) {
+	chains, seqs, index := byteas(len(events), idSize), int8s(len(events)), int8s(len(events))
 	for _, e := range events {
 		for i := range e.statement.Predicate.Chains {
 			link := &e.statement.Predicate.Chains[i]
-			chains, seqs, index = append(chains, link.ID[:]), append(seqs, int64(link.Seq)), append(index, int64(e.index))
+			chains.bytes(link.ID[:])
+			seqs.int(link.Seq)
+			index.int(e.index)
 		}
 	}
-	w.exec(`INSERT INTO custody.links (chain, seq, index) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[])`, chains, seqs, index)
+	w.insert("l", `INSERT INTO custody.links (chain, seq, index) SELECT x.* FROM head, unnest(?::bytea[], ?::bigint[], ?::bigint[]) AS x`, chains, seqs, index)
 }
 
 // chains writes the last state of every chain that the batch advanced.
-func (w *writer) chains(events []*sealedEvent) {
+func (w *statement) chains(events []*sealedEvent) {
 	last, order := map[custody.ID]*docket.Chain{}, []custody.ID{}
 	for _, e := range events {
 		for _, c := range e.chains {
@@ -86,114 +128,132 @@ func (w *writer) chains(events []*sealedEvent) {
 		}
 	}
 	n := len(order)
-	ids, heads := make(pq.ByteaArray, n), make(pq.ByteaArray, n)
-	cases, abouts, orgs := make(pq.ByteaArray, n), make(pq.ByteaArray, n), make(pq.ByteaArray, n)
-	types, states := make(pq.StringArray, n), make(pq.StringArray, n)
-	seqs, index, foundeds := make(pq.Int64Array, n), make(pq.Int64Array, n), make(pq.Int64Array, n)
-	for i, id := range order {
+	ids, types, seqs, heads, index, founded := byteas(n, idSize), texts(n, 12), int8s(n), byteas(n, idSize), int8s(n), int8s(n)
+	states, cases, abouts, orgs := texts(n, 400), byteas(n, idSize), byteas(n, idSize), byteas(n, idSize)
+	for _, id := range order {
 		c := last[id]
 		b, err := json.Marshal(c.State)
 		if err != nil && w.err == nil {
 			w.err = fmt.Errorf("couldn't encode the state of chain %s: %w", id.Short(), err)
 		}
-		ids[i], heads[i], types[i], states[i] = c.ID[:], c.Head[:], string(c.Type), string(b)
-		seqs[i], index[i], foundeds[i] = int64(c.Seq), int64(c.Index), int64(c.Founded)
-		cases[i], abouts[i], orgs[i] = bytesOf(c.Case), bytesOf(c.About), bytesOf(c.Org)
+		ids.bytes(c.ID[:])
+		types.text(string(c.Type))
+		seqs.int(c.Seq)
+		heads.bytes(c.Head[:])
+		index.int(c.Index)
+		founded.int(c.Founded)
+		states.text(string(b))
+		cases.id(c.Case)
+		abouts.id(c.About)
+		orgs.id(c.Org)
 	}
-	w.exec(`INSERT INTO custody.chains (id, type, seq, head, index, founded, state, case_id, about, org)
-		SELECT id, type, seq, head, index, founded, state::jsonb, nullif(case_id, ''::bytea), nullif(about, ''::bytea), nullif(org, ''::bytea)
-		FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[])
-			AS x (id, type, seq, head, index, founded, state, case_id, about, org)
+	w.insert("c", `INSERT INTO custody.chains (id, type, seq, head, index, founded, state, case_id, about, org)
+		SELECT x.a, x.b, x.c, x.d, x.e, x.f, x.g::json, x.h, x.i, x.j FROM head, unnest(?::bytea[], ?::text[], ?::bigint[], ?::bytea[], ?::bigint[], ?::bigint[], ?::text[], ?::bytea[], ?::bytea[], ?::bytea[])
+			AS x (a, b, c, d, e, f, g, h, i, j)
 		ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, head = excluded.head, index = excluded.index, state = excluded.state,
 			case_id = excluded.case_id, about = excluded.about, org = excluded.org`,
-		ids, types, seqs, heads, index, foundeds, states, cases, abouts, orgs)
-}
-
-// bytesOf is the digest's bytes, empty for nil.
-func bytesOf(id *custody.ID) []byte {
-	if id == nil {
-		return []byte{}
-	}
-	return id[:]
+		ids, types, seqs, heads, index, founded, states, cases, abouts, orgs)
 }
 
 // words writes details and documents. The same bytes may be known already:
 // persons are, and then nothing is to do.
-func (w *writer) words(events []*sealedEvent) {
-	var details, detailBytes, docs, docBytes pq.ByteaArray
-	var fields, types pq.StringArray
-	var detailIndex, docIndex pq.Int64Array
+func (w *statement) words(events []*sealedEvent) {
+	details, documents := map[custody.ID]bool{}, map[custody.ID]bool{}
+	ids, bytes := byteas(0, 0), byteas(0, 0)
+	docs, types, docBytes := byteas(0, 0), texts(0, 0), byteas(0, 0)
 	for _, e := range events {
 		for id, d := range e.details {
-			details, detailBytes = append(details, bytesOf(&id)), append(detailBytes, d.bytes)
-			fields, detailIndex = append(fields, string(d.field)), append(detailIndex, int64(e.index))
+			if !details[id] {
+				details[id] = true
+				ids.bytes(id[:])
+				bytes.bytes(d.bytes)
+			}
 		}
 		for id, d := range e.documents {
-			docs, docBytes = append(docs, bytesOf(&id)), append(docBytes, d.Bytes)
-			types, docIndex = append(types, d.Type), append(docIndex, int64(e.index))
+			if !documents[id] {
+				documents[id] = true
+				docs.bytes(id[:])
+				types.text(d.Type)
+				docBytes.bytes(d.Bytes)
+			}
 		}
 	}
-	if len(details) > 0 {
-		w.exec(`INSERT INTO custody.details (sha256, bytes) SELECT DISTINCT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT DO NOTHING`, details, detailBytes)
-		w.exec(`INSERT INTO custody.event_details (index, field, sha256) SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[])`, detailIndex, fields, details)
+	if ids.n > 0 {
+		w.insert("w", `INSERT INTO custody.details (sha256, bytes) SELECT x.* FROM head, unnest(?::bytea[], ?::bytea[]) AS x ON CONFLICT DO NOTHING`, ids, bytes)
 	}
-	if len(docs) > 0 {
-		w.exec(`INSERT INTO custody.documents (sha256, type, bytes) SELECT DISTINCT ON (a) * FROM unnest($1::bytea[], $2::text[], $3::bytea[]) AS x (a, b, c) ON CONFLICT DO NOTHING`, docs, types, docBytes)
-		w.exec(`INSERT INTO custody.event_documents (index, sha256) SELECT * FROM unnest($1::bigint[], $2::bytea[])`, docIndex, docs)
+	if docs.n > 0 {
+		w.insert("d", `INSERT INTO custody.documents (sha256, type, bytes) SELECT x.* FROM head, unnest(?::bytea[], ?::text[], ?::bytea[]) AS x ON CONFLICT DO NOTHING`, docs, types, docBytes)
 	}
 }
 
-func (w *writer) keys(events []*sealedEvent) {
-	var ids, spkis pq.ByteaArray
-	var index pq.Int64Array
+func (w *statement) keys(events []*sealedEvent) {
+	known := map[custody.ID]bool{}
+	ids, spkis, index := byteas(0, 0), byteas(0, 0), int8s(0)
 	for _, e := range events {
 		for _, k := range e.keys {
 			id := k.ID()
-			ids, spkis, index = append(ids, bytesOf(&id)), append(spkis, k.SPKI()), append(index, int64(e.index))
+			if known[id] {
+				continue
+			}
+			known[id] = true
+			ids.bytes(id[:])
+			spkis.bytes(k.SPKI())
+			index.int(e.index)
 		}
 	}
-	if len(ids) > 0 {
-		w.exec(`INSERT INTO custody.keys (id, spki, index) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) ON CONFLICT DO NOTHING`, ids, spkis, index)
+	if ids.n > 0 {
+		w.insert("k", `INSERT INTO custody.keys (id, spki, index) SELECT x.* FROM head, unnest(?::bytea[], ?::bytea[], ?::bigint[]) AS x ON CONFLICT DO NOTHING`, ids, spkis, index)
 	}
 }
 
-func (w *writer) parts(events []*sealedEvent) {
-	var cases, items, orgs, persons pq.ByteaArray
-	var parts, expires pq.StringArray
-	var index pq.Int64Array
+func (w *statement) parts(events []*sealedEvent) {
+	cases, items, orgs, persons := byteas(0, 0), byteas(0, 0), byteas(0, 0), byteas(0, 0)
+	parts, index, expires := texts(0, 0), int8s(0), texts(0, 0)
 	some := func(id *custody.ID) []byte {
 		if id.IsZero() {
-			return []byte{}
+			return nil
 		}
 		return id[:]
 	}
 	for _, e := range events {
 		for i := range e.parts {
 			p := &e.parts[i]
-			cases, items = append(cases, p.Case[:]), append(items, some(&p.Item))
-			orgs, persons = append(orgs, p.Org[:]), append(persons, some(&p.Person))
-			parts, index = append(parts, string(p.Part)), append(index, int64(p.Index))
-			until := ""
-			if p.Expires != nil {
-				until = p.Expires.Format(time.RFC3339)
+			cases.bytes(p.Case[:])
+			items.bytes(some(&p.Item))
+			orgs.bytes(p.Org[:])
+			persons.bytes(some(&p.Person))
+			parts.text(string(p.Part))
+			index.int(p.Index)
+			if p.Expires == nil {
+				expires.null()
+			} else {
+				expires.text(p.Expires.Format(time.RFC3339))
 			}
-			expires = append(expires, until)
 		}
 	}
-	if len(cases) > 0 {
-		w.exec(`INSERT INTO custody.parts (case_id, item, org, person, part, index, expires)
-			SELECT a, b, c, d, e, f, nullif(g, '')::timestamptz
-			FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::text[], $6::bigint[], $7::text[]) AS x (a, b, c, d, e, f, g)`,
+	if cases.n > 0 {
+		w.insert("p", `INSERT INTO custody.parts (case_id, item, org, person, part, index, expires)
+			SELECT x.a, x.b, x.c, x.d, x.e, x.f, x.g::timestamptz FROM head, unnest(?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[], ?::text[], ?::bigint[], ?::text[]) AS x (a, b, c, d, e, f, g)`,
 			cases, items, orgs, persons, parts, index, expires)
 	}
 }
 
-func (w *writer) tiles(full []tile) {
-	for _, t := range full {
-		hashes := make([]byte, 0, tileWidth*len(t.root))
-		for _, h := range t.hashes {
-			hashes = append(hashes, h[:]...)
-		}
-		w.exec(`INSERT INTO custody.tiles (level, n, root, hashes) VALUES ($1, $2, $3, $4)`, t.level, int64(t.n), t.root[:], hashes)
+func (w *statement) tiles(full []tile) {
+	if len(full) == 0 {
+		return
 	}
+	levels, ns, roots, hashes := int8s(len(full)), int8s(len(full)), byteas(len(full), idSize), byteas(len(full), tileWidth*idSize)
+	row := make([]byte, 0, tileWidth*idSize)
+	for _, t := range full {
+		levels.int(uint64(t.level))
+		ns.int(t.n)
+		root := t.root()
+		roots.bytes(root[:])
+		row = row[:0]
+		for _, h := range t.twigs[0] {
+			row = append(row, h[:]...)
+		}
+		hashes.bytes(row)
+	}
+	w.insert("t", `INSERT INTO custody.tiles (level, n, root, hashes) SELECT x.* FROM head, unnest(?::bigint[], ?::bigint[], ?::bytea[], ?::bytea[]) AS x`, levels, ns, roots, hashes)
 }

@@ -142,7 +142,7 @@ func TestAlteredRows(t *testing.T) {
 	if err := check(); err != nil {
 		t.Fatal(err)
 	}
-	tables := []string{"events", "links", "keys", "details", "event_details", "documents", "event_documents", "checkpoints", "artifacts"}
+	tables := []string{"events", "links", "keys", "details", "documents", "checkpoints", "notes", "artifacts"}
 	for _, table := range tables {
 		do(`DROP TRIGGER append_only_row ON custody.` + table)
 	}
@@ -152,15 +152,16 @@ func TestAlteredRows(t *testing.T) {
 		`UPDATE custody.events SET signature = (SELECT signature FROM custody.events WHERE index = 3) WHERE index = 4`,
 		`UPDATE custody.events SET spki = (SELECT spki FROM custody.events WHERE index = 1) WHERE kind = 'case.opened'`,
 		`DELETE FROM custody.events WHERE kind = 'custody.accepted'`,
-		`DELETE FROM custody.event_details WHERE field = 'place'`,
+		`DELETE FROM custody.details`,
 		`UPDATE custody.links SET seq = seq + 100 WHERE index = 5`,
 		`UPDATE custody.artifacts SET sha256 = decode(repeat('00', 32), 'hex')`,
 		`UPDATE custody.artifacts SET md5 = decode(repeat('00', 16), 'hex')`,
 		`UPDATE custody.checkpoints SET root = decode(repeat('00', 32), 'hex') WHERE size = (SELECT max(size) FROM custody.checkpoints)`,
+		`UPDATE custody.notes SET note = set_byte(note, 150, get_byte(note, 150) # 1)`,
 		`DELETE FROM custody.keys WHERE index = (SELECT max(index) FROM custody.keys)`,
 	} {
 		do(`CREATE SCHEMA kept`)
-		for _, table := range []string{"events", "links", "event_details", "artifacts", "checkpoints", "keys"} {
+		for _, table := range []string{"events", "links", "details", "artifacts", "checkpoints", "notes", "keys"} {
 			do(`CREATE TABLE kept.` + table + ` AS TABLE custody.` + table)
 		}
 		do(statement)
@@ -168,7 +169,7 @@ func TestAlteredRows(t *testing.T) {
 		if err := check(); !errors.As(err, &altered) {
 			t.Errorf("%s\nis found to be: %v", statement, err)
 		}
-		for _, table := range []string{"events", "links", "event_details", "artifacts", "checkpoints", "keys"} {
+		for _, table := range []string{"events", "links", "details", "artifacts", "checkpoints", "notes", "keys"} {
 			do(`DELETE FROM custody.` + table + `; INSERT INTO custody.` + table + ` SELECT * FROM kept.` + table)
 		}
 		do(`DROP SCHEMA kept CASCADE`)
