@@ -18,7 +18,7 @@ import (
 // checkpoint of size leaves. One that is there already stays.
 func (l *Ledger) KeepCheckpointTimestamp(ctx context.Context, size uint64, t docket.Timestamp) error {
 	_, err := l.db.ExecContext(ctx, `INSERT INTO custody.checkpoint_timestamps (sha256, size, authority, token, said, kept_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, t.SHA256[:], int64(size), t.Authority, t.Token, t.Said, l.now())
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, t.SHA256[:], int64(size), t.Authority, t.Token, t.Said.Truncate(time.Microsecond), l.now())
 	return unavailable(err)
 }
 
@@ -26,7 +26,7 @@ func (l *Ledger) KeepCheckpointTimestamp(ctx context.Context, size uint64, t doc
 // of this index. One that is there already stays.
 func (l *Ledger) KeepEventTimestamp(ctx context.Context, index uint64, t docket.Timestamp) error {
 	_, err := l.db.ExecContext(ctx, `INSERT INTO custody.event_timestamps (sha256, index, authority, token, said, kept_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, t.SHA256[:], int64(index), t.Authority, t.Token, t.Said, l.now())
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, t.SHA256[:], int64(index), t.Authority, t.Token, t.Said.Truncate(time.Microsecond), l.now())
 	return unavailable(err)
 }
 

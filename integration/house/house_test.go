@@ -33,6 +33,8 @@ var may = map[string][]string{
 	"custody/auditor":          {"custody", "custody/seal", "custody/tlog", "custody/verify", "custody/keyring/safefile", "evidence"},
 	"custody/witness":          {"custody/keyring/safefile", "custody/tlog", "evidence"},
 
+	"custody/timekeeper": {"custody", "custody/tlog", "custody/ledger/docket", "evidence"},
+
 	"migrations":             {},
 	"custody/ledger":         {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
 	"custody/ledger/docket":  {"custody", "custody/standing", "custody/ruling", "custody/seal", "evidence"},
