@@ -77,7 +77,7 @@ func (l *Ledger) publish(ctx context.Context, cp docket.Checkpoint) (docket.Chec
 		}
 		l.log.Store(i)
 	}
-	cp, err := l.signed(cp)
+	cp, err := l.signed(ctx, cp)
 	if err != nil {
 		return cp, err
 	}
@@ -100,8 +100,17 @@ func (l *Ledger) publish(ctx context.Context, cp docket.Checkpoint) (docket.Chec
 	return cp, nil
 }
 
-// signed adds the note to a checkpoint that is in the database.
-func (l *Ledger) signed(cp docket.Checkpoint) (docket.Checkpoint, error) {
+// signed adds the note to a checkpoint that is in the database: made by this
+// process, or, where it has no keys, the one kept, if one is.
+func (l *Ledger) signed(ctx context.Context, cp docket.Checkpoint) (docket.Checkpoint, error) {
+	if l.cfg.LogKey == nil {
+		rows, err := l.db.QueryContext(ctx, `SELECT note FROM custody.notes WHERE size = $1`, int64(cp.Size))
+		notes, err := collect(rows, err, scanInto(func(b *[]byte) []any { return []any{b} }))
+		if len(notes) > 0 {
+			cp.Note = notes[0]
+		}
+		return cp, err
+	}
 	if kept, ok := l.notes.at(cp.Size); ok && kept.Root == cp.Root {
 		return kept, nil
 	}
@@ -168,7 +177,7 @@ func (l *Ledger) checkpointWhere(ctx context.Context, where string, args ...any)
 	if err != nil {
 		return cp, found(err)
 	}
-	return l.signed(cp)
+	return l.signed(ctx, cp)
 }
 
 // Checkpoint returns the newest published checkpoint.

@@ -71,10 +71,10 @@ func timestampInto(t *docket.Timestamp) []any {
 }
 
 func stampedInto(s *docket.Stamped) []any {
-	return append([]any{&s.Checkpoint.Size, idValue{&s.Checkpoint.Root}, &s.Checkpoint.Note, &s.Checkpoint.Published}, timestampInto(&s.Timestamp)...)
+	return append([]any{&s.Checkpoint.Size, idValue{&s.Checkpoint.Root}, &s.Checkpoint.Published}, timestampInto(&s.Timestamp)...)
 }
 
-const stampedColumns = `c.size, c.root, c.note, c.published_at, t.sha256, t.authority, t.token, t.said, t.kept_at`
+const stampedColumns = `c.size, c.root, c.published_at, t.sha256, t.authority, t.token, t.said, t.kept_at`
 
 // FirstStamped returns, for each authority, the first checkpoint that includes
 // the event of this index and that it stamped.
@@ -82,6 +82,11 @@ func (l *Ledger) FirstStamped(ctx context.Context, index uint64) ([]docket.Stamp
 	rows, err := l.db.QueryContext(ctx, `SELECT DISTINCT ON (t.authority) `+stampedColumns+`
 		FROM custody.checkpoint_timestamps t JOIN custody.checkpoints c USING (size) WHERE t.size > $1 ORDER BY t.authority, t.size`, int64(index))
 	out, err := collect(rows, err, scanInto(stampedInto))
+	for i := range out {
+		if err == nil {
+			out[i].Checkpoint, err = l.signed(ctx, out[i].Checkpoint)
+		}
+	}
 	return out, unavailable(err)
 }
 
@@ -92,6 +97,9 @@ func (l *Ledger) LastStamped(ctx context.Context, authority string) (docket.Stam
 	err := l.db.QueryRowContext(ctx, `SELECT `+stampedColumns+`
 		FROM custody.checkpoint_timestamps t JOIN custody.checkpoints c USING (size) WHERE t.authority = $1 ORDER BY t.size DESC LIMIT 1`, authority).
 		Scan(stampedInto(&s)...)
+	if err == nil {
+		s.Checkpoint, err = l.signed(ctx, s.Checkpoint)
+	}
 	return s, found(err)
 }
 
@@ -108,6 +116,9 @@ func (l *Ledger) stampedBy(ctx context.Context, token evidence.Digest) (docket.S
 	var s docket.Stamped
 	err := l.db.QueryRowContext(ctx, `SELECT `+stampedColumns+`
 		FROM custody.checkpoint_timestamps t JOIN custody.checkpoints c USING (size) WHERE t.sha256 = $1`, token[:]).Scan(stampedInto(&s)...)
+	if err == nil {
+		s.Checkpoint, err = l.signed(ctx, s.Checkpoint)
+	}
 	return s, found(err)
 }
 
