@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) organisationCommand() *cobra.Command {
-	cmd := group("org", "Found and look up organisations", a.orgFound(), a.orgList(), a.orgShow())
+	cmd := group("org", "Found and look up organisations", a.orgFound(), a.orgList(), a.orgShow(), a.orgStatus())
 	cmd.Aliases = []string{"organisation"}
 	return cmd
 }
@@ -112,6 +112,34 @@ func (a *app) orgShow() *cobra.Command {
 				tw.Flush()
 			})
 		}}, "custody org show", "custody org show ORGANISATION --json")
+}
+
+func (a *app) orgStatus() *cobra.Command {
+	var telling tellingFlags
+	cmd := &cobra.Command{Use: "status", Short: "Sign the list of all keys that your organisation has revoked", Args: cobra.NoArgs,
+		Long: "Sign the list of all keys that your organisation has revoked so far. It is made from your\norganisation's own events, which are read back to its founding and checked one by one, not from\nwhat the service says of keys. Others then know of every key of yours, up to that time, that it was\nnot revoked; of later times the list says nothing, so sign a new one regularly. It takes a root key\nor one with the right certify.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			told, err := telling.telling()
+			if err != nil {
+				return err
+			}
+			d, err := a.desk(cmd.Context(), want{})
+			if err != nil {
+				return err
+			}
+			r, err := d.StateKeys(cmd.Context(), desk.Stating{Telling: told})
+			if err != nil {
+				return err
+			}
+			return a.print(r, func(w io.Writer) {
+				recorded(w, r.Recorded, fmt.Sprintf("stated, %d revoked", len(r.Revoked)))
+				for _, key := range r.Revoked {
+					fmt.Fprintf(w, "revoked %s\n", key)
+				}
+			})
+		}}
+	telling.register(cmd, custody.KindStatus)
+	return examples(cmd, "custody org status --key root")
 }
 
 func personWords(k desk.PersonKey) string {

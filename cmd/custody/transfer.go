@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -138,6 +139,41 @@ func (a *app) recallCommand() *cobra.Command {
 			return d.Recall(ctx, desk.Recalling{Items: items, Telling: told})
 		})
 	return examples(cmd, "custody recall ITEM")
+}
+
+func (a *app) confirmCommand() *cobra.Command {
+	var telling tellingFlags
+	cmd := &cobra.Command{Use: "confirm ITEM...", Short: "Sign how far the record of items that you hold goes", Args: cobra.MinimumNArgs(1),
+		Long: "Sign that the record of items you hold, as you verified it, goes up to its present end. Their dossiers\nare fetched and verified first. Custody stays as it is. From then on, nobody can show a shorter or\nanother record of these items without contradicting your signature; reports say \"complete to seq N\naccording to\" you.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > custody.MaxConfirmed {
+				return usagef("%d items: at most %d at a time", len(args), custody.MaxConfirmed)
+			}
+			told, err := telling.telling()
+			if err != nil {
+				return err
+			}
+			d, err := a.desk(cmd.Context(), want{policy: true})
+			if err != nil {
+				return err
+			}
+			items, err := resolveItems(cmd.Context(), d, args)
+			if err != nil {
+				return err
+			}
+			r, err := d.Confirm(cmd.Context(), desk.Confirmation{Items: items, Telling: told})
+			if err != nil {
+				return err
+			}
+			return a.print(r, func(w io.Writer) {
+				recorded(w, r.Recorded, "confirmed")
+				for _, it := range r.Items {
+					fmt.Fprintf(w, "item %s  to seq %d, leaf %s\n", it.Item.Short(), it.Seq, it.Head)
+				}
+			})
+		}}
+	telling.register(cmd, custody.KindConfirmed)
+	return examples(cmd, "custody confirm ITEM", `custody confirm ITEM ITEM --detail storeRegister="Shelf 4, page 112"`)
 }
 
 func (a *app) approveCommand() *cobra.Command {

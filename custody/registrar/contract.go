@@ -170,7 +170,8 @@ type Events interface {
 	// *Malformed, *Refused, *Stale, *Forbidden; artifact.deposited is refused
 	// here (*Refused "artifact.not-uploaded"): it comes through FinishUpload.
 	AppendEvent(ctx context.Context, c Caller, s Submission) (Appended, error)
-	// Event finds an event by id, with its receipt against the newest checkpoint.
+	// Event finds an event by id or leaf hash, with its receipt against the newest
+	// checkpoint: by leaf hash a chain is walked back along its prevs.
 	Event(ctx context.Context, c Caller, id evidence.Digest) (Event, error)
 	// Chain finds a chain's head. A derived chain (observations, access) that no
 	// event has advanced yet: *NotFound.

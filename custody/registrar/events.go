@@ -134,6 +134,9 @@ func receiptOf(d docket.Receipt) Receipt {
 // Event implements Events.
 func (r *Registrar) Event(ctx context.Context, c Caller, id evidence.Digest) (Event, error) {
 	e, err := r.ledger.Event(ctx, id)
+	if errors.Is(err, docket.ErrNotFound) {
+		e, err = r.ledger.EventByLeaf(ctx, id)
+	}
 	if err != nil {
 		return Event{}, found("event", err)
 	}

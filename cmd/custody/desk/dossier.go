@@ -15,6 +15,10 @@ import (
 type Dossier struct {
 	Files    [][]byte          // the dossiers, as received
 	Readings []*verify.Reading // what each says, in the same order
+
+	// walked are chains that were read back to their first event instead, with
+	// the head from which on.
+	walked map[evidence.Digest]Head
 }
 
 // VerifyCase fetches a case's dossier and verifies it under the desk's policy.
@@ -139,6 +143,14 @@ func (v *Dossier) Event(leaf evidence.Digest) *verify.Event {
 func (v *Dossier) agrees(a custody.Advance, stated Head, exists bool) error {
 	if v == nil {
 		return nil
+	}
+	if known, ok := v.walked[a.ID]; ok {
+		switch {
+		case !exists || stated.Seq < known.Seq, stated.Seq == known.Seq && stated.Leaf != known.Leaf:
+			return fmt.Errorf("%s chain %s: read at seq %d, service at seq %d: %w", a.Type, a.ID.Short(), known.Seq, stated.Seq, ErrFork)
+		case stated.Seq > known.Seq:
+			return ErrMoved
+		}
 	}
 	for _, r := range v.Readings {
 		known, ok := r.Heads[a.ID]

@@ -31,11 +31,13 @@ type fakeService struct {
 	stored  map[custody.ID][]byte
 
 	// Hooks; nil does nothing.
-	beforeAppend func() error        // an error loses the request
-	afterAppend  func() error        // an error loses the answer
-	receipt      func(*Receipt)      // changes a receipt
-	dossier      func([]byte) []byte // changes a dossier
-	part         func(n int) error   // an error loses a part
+	beforeAppend func() error                              // an error loses the request
+	afterAppend  func() error                              // an error loses the answer
+	receipt      func(*Receipt)                            // changes a receipt
+	dossier      func([]byte) []byte                       // changes a dossier
+	part         func(n int) error                         // an error loses a part
+	event        func(rulingtest.Sealed) rulingtest.Sealed // changes an event
+	chain        func(Head) Head                           // changes a head
 	content      func(io.Reader) io.Reader
 	offsets      []int64 // of every read of content
 	parts        []int   // every part that arrived
@@ -173,8 +175,11 @@ func refusalAnswer(err error) error {
 
 func (f *fakeService) Event(_ context.Context, id evidence.Digest) (Event, error) {
 	for i, e := range f.story.Entries {
-		if e.EventID == id {
+		if e.EventID == id || e.Leaf == id {
 			s := f.story.Sealed[i]
+			if f.event != nil {
+				s = f.event(s)
+			}
 			return Event{Receipt: f.receiptAt(i), Envelope: s.Envelope.JSON(), PublicKey: s.Key.SPKI()}, nil
 		}
 	}
@@ -186,7 +191,11 @@ func (f *fakeService) Chain(_ context.Context, id evidence.Digest) (Head, bool, 
 	if c == nil {
 		return Head{}, false, nil
 	}
-	return Head{Seq: c.Seq, Leaf: c.Head, Index: c.Index}, true, nil
+	h := Head{Seq: c.Seq, Leaf: c.Head, Index: c.Index}
+	if f.chain != nil {
+		h = f.chain(h)
+	}
+	return h, true, nil
 }
 
 func (f *fakeService) Published(ctx context.Context) (Published, error) {

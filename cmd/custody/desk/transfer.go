@@ -155,6 +155,54 @@ func (d *Desk) released(ctx context.Context, items []evidence.Digest, mine func(
 	return verified, basis, nil
 }
 
+// Confirmation states what the desk's person knows of items that they hold.
+type Confirmation struct {
+	Items   []evidence.Digest
+	Telling Telling
+}
+
+// Confirmed is a recorded confirmation.
+type Confirmed struct {
+	Recorded
+	Items []ConfirmedItem `json:"items"` // sorted by id
+}
+
+// ConfirmedItem is up to where an item's record was confirmed.
+type ConfirmedItem struct {
+	Item evidence.Digest `json:"item"`
+	Seq  uint64          `json:"seq"`  // complete to this place of its chain, according to the signer
+	Head evidence.Digest `json:"head"` // leaf hash of the event there
+}
+
+// Confirm signs the head of each item's record, after verifying its dossier:
+// the custodian's own word of how far it goes. The links that are signed are of
+// the verified heads, or nothing is signed.
+func (d *Desk) Confirm(ctx context.Context, in Confirmation) (Confirmed, error) {
+	var out Confirmed
+	r, err := d.perform(ctx, func() (act, error) {
+		verified, err := d.VerifyItems(ctx, in.Items...)
+		if err != nil {
+			return act{}, err
+		}
+		out.Items = nil
+		items := custody.SortedIDs(in.Items...)
+		for i, id := range items {
+			it, err := verified.item(id)
+			if err != nil {
+				return act{}, err
+			}
+			if it.Phase != custody.PhaseHeld || it.Holder != d.Identity() {
+				return act{}, fmt.Errorf("couldn't confirm the record of item %s: %w", id.Short(), ErrNotHolder)
+			}
+			h := verified.Readings[i].Heads[id] // one dossier for each item, in this order
+			out.Items = append(out.Items, ConfirmedItem{Item: id, Seq: h.Seq, Head: h.Leaf})
+		}
+		return act{body: &custody.Confirmed{Items: items}, telling: in.Telling, verified: verified}, nil
+	})
+	out.Recorded = r
+	return out, err
+}
+
 // Approval consents to another person's assumption of custody.
 type Approval struct {
 	Items   []evidence.Digest
