@@ -44,7 +44,7 @@ func Unsafe(findings []Finding) error {
 }
 
 // chain are the tables that only grow.
-var chain = []string{"events", "links", "keys", "details", "documents", "tiles", "checkpoints", "notes", "artifacts", "checkpoint_timestamps", "event_timestamps"}
+var chain = []string{"events", "links", "keys", "details", "documents", "tiles", "checkpoints", "notes", "artifacts", "checkpoint_timestamps", "event_timestamps", "cosignatures"}
 
 // refuseChange is the body that the trigger function must have: a trigger that
 // is there and does nothing is worse than none.

@@ -32,7 +32,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	c := &checking{ctx: ctx, tx: tx, l: l, all: newLayer(), links: map[linkID]bool{}}
-	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.timestamps} {
+	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.timestamps, c.cosignatures} {
 		if err := step(); err != nil {
 			return fmt.Errorf("couldn't confirm the record: %w", unavailable(err))
 		}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"time"
 
@@ -212,5 +213,29 @@ func (c *checking) timestamps() error {
 	return c.each(`SELECT t.size, c.root, t.sha256, t.token, t.said FROM custody.checkpoint_timestamps t JOIN custody.checkpoints c USING (size)`,
 		[]any{&size, idValue{&root}, idValue{&sum}, &token, &said}, func() error {
 			return right(tlog.Checkpoint{Origin: c.id.doc.Origin, Size: size, Root: root}.Body(), "the checkpoint of size", size)
+		})
+}
+
+// cosignatures: each says the time that it is listed with, and holds where its
+// witness is known here.
+func (c *checking) cosignatures() error {
+	var size uint64
+	var root evidence.Digest
+	var line tlog.Signature
+	var hash []byte
+	var said time.Time
+	return c.each(`SELECT w.size, c.root, w.name, w.key_hash, w.signature, w.said FROM custody.cosignatures w JOIN custody.checkpoints c USING (size)`,
+		[]any{&size, idValue{&root}, &line.Name, &hash, &line.Bytes, &said}, func() error {
+			line.KeyHash = binary.BigEndian.Uint32(hash)
+			text := tlog.Checkpoint{Origin: c.id.doc.Origin, Size: size, Root: root}.Body()
+			for _, v := range c.l.cfg.Witnesses {
+				if v.Name() == line.Name && v.KeyHash() == line.KeyHash && !v.Verify(text, line.Bytes) {
+					return docket.AlteredF("the cosignature of %.80q kept for the checkpoint of size %d is not one of it", line.Name, size)
+				}
+			}
+			if !line.Time().Equal(said) {
+				return docket.AlteredF("the cosignature of %.80q kept for the checkpoint of size %d does not say when it is listed", line.Name, size)
+			}
+			return nil
 		})
 }

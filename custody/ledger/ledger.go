@@ -44,6 +44,16 @@ type Config struct {
 	// its commit and before any receipt; it must not block. nil: nobody is.
 	Published func(docket.Checkpoint)
 
+	// Witnesses are those whose cosignatures are kept, and Quorum how many
+	// different ones make a checkpoint witnessed; 0: it needs none. WitnessWait
+	// bounds how long an answer waits for them.
+	Witnesses   []note.Verifier
+	Quorum      int
+	WitnessWait time.Duration
+	// Outside compares the log with what is known of it elsewhere, before
+	// anything is signed; its error is Open's. nil: nothing is.
+	Outside func(context.Context, *Ledger) error
+
 	Now    func() time.Time // nil: time.Now
 	Rand   io.Reader        // nil: crypto/rand
 	Logger *slog.Logger     // nil: discards
@@ -74,6 +84,7 @@ type Ledger struct {
 	log    atomic.Pointer[identity] // nil before genesis
 	latest atomic.Pointer[docket.Checkpoint]
 	fault  atomic.Pointer[docket.Altered] // once set, nothing more is appended
+	quorum witnessed
 
 	forest  *forest
 	entries *cache[custody.ID, *ruling.Entry]

@@ -39,6 +39,11 @@ func (l *Ledger) resume(ctx context.Context) error {
 	if err := l.checkNote(ctx, id); err != nil {
 		return err
 	}
+	if l.cfg.Outside != nil {
+		if err := l.cfg.Outside(ctx, l); err != nil {
+			return err
+		}
+	}
 	_, err = l.publish(ctx, cp)
 	return err
 }

@@ -37,7 +37,7 @@ var may = map[string][]string{
 
 	"migrations":             {},
 	"custody/ledger":         {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
-	"custody/ledger/docket":  {"custody", "custody/standing", "custody/ruling", "custody/seal", "evidence"},
+	"custody/ledger/docket":  {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "evidence"},
 	"custody/ledger/localpg": {},
 	"evidence/vault":         {"evidence"},
 	"evidence/vault/locals3": {},

@@ -53,6 +53,7 @@ type Receipt struct {
 	Size       uint64            // the checkpoint's
 	Root       evidence.Digest   // the checkpoint's
 	Created    bool              // this call appended it
+	Witnessed  bool              // the quorum of witnesses cosigned the checkpoint
 }
 
 // Checkpoint is a published head of the log.
