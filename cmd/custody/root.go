@@ -35,7 +35,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.passphraseFile, "passphrase-file", "", "file that holds the key's passphrase (default $CUSTODY_PASSPHRASE_FILE, else asked)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		a.keyCommand(), a.organisationCommand(), a.inviteCommand(), a.trustCommand(),
+		a.keyCommand(), a.organisationCommand(), a.inviteCommand(), a.policyCommand(),
 		a.caseCommand(), a.itemCommand(), a.putCommand(),
 		a.releaseCommand(), a.acceptCommand(), a.declineCommand(), a.recallCommand(), a.confirmCommand(), a.approveCommand(), a.assumeCommand(),
 		a.grantCommand(), a.getCommand(), a.opinionCommand(), a.correctCommand(), a.reportCommand(),

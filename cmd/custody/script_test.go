@@ -84,7 +84,7 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 
 // accept adds a policy under the fingerprint in a file: accept POLICY NAME FILE.
 func accept(ts *testscript.TestScript, _ bool, args []string) {
-	exits(ts, false, []string{"0", "trust", "add", args[0], "--name", args[1], "--fingerprint", ts.ReadFile(args[2])})
+	exits(ts, false, []string{"0", "policy", "add", args[0], "--name", args[1], "--fingerprint", ts.ReadFile(args[2])})
 }
 
 // tellStory makes a dossier, the image it is about, the agency's policy, a
@@ -133,8 +133,10 @@ func tellStory(t *testing.T) (files map[string][]byte, live map[string]string) {
 	}
 	b, err := d.Encode()
 	need(err)
+	org := s.Documents[agency.ID]
 	quorum := 0
-	files = map[string][]byte{"passphrase": []byte("correct horse battery\n"), "dossier.zip": b, "image.dd": []byte("artifact:image")}
+	files = map[string][]byte{"passphrase": []byte("correct horse battery\n"), "dossier.zip": b, "image.dd": []byte("artifact:image"),
+		"log.json": s.Documents[logID], "agency.json": org}
 	for name, org := range map[string]*rulingtest.Org{"trust.json": agency, "stranger.json": stranger} {
 		p := &verify.Policy{Format: verify.PolicyFormat, Logs: []verify.PolicyLog{{ID: logID, Origin: origin}}, Quorum: &quorum,
 			Organisations: []verify.PolicyOrg{{ID: org.ID, Name: "the " + name}}}

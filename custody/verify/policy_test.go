@@ -24,6 +24,9 @@ const goodPolicy = `{"format":"custody-policy/v1",
   "organisations":[{"id":"` + id64 + `","name":"Agency"}],
   "quorum":0}`
 
+// anchor is somebody's certificate, as openssl made it.
+const anchor = `MIIBfzCCASWgAwIBAgIUBGtTiQJnVRka3FGsDBLiUre45/YwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyNzE1NDAyNFoYDzIxMjYxMTAzMTU0MDI0WjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ/FJosVinBX4YQeGN2hzzHN1XtKgwv3Lnn6n1GQ3+31uGUkCNPEffc4l8El7E16j9tKj7H6aNh7jbloVUP7r3Wo1MwUTAdBgNVHQ4EFgQUqhrsHvaV1sTMg1E47qAQ9q2A75UwHwYDVR0jBBgwFoAUqhrsHvaV1sTMg1E47qAQ9q2A75UwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAsEpOyIBPdZnifSv8fZ5KKKNKMPY9TYxbmjBFnCXcRkcCIBWzjtoFMN3rGjcfn06qdzzNyIyBRAQdlgWWCU/rI/1w`
+
 const id64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 func TestParsePolicy(t *testing.T) {
@@ -33,6 +36,18 @@ func TestParsePolicy(t *testing.T) {
 	}
 	raw, err := p.Encode()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify.ParsePolicy(raw); err != nil {
+		t.Error(err)
+	}
+	full := strings.NewReplacer(`"origin":"log.example.org"`, `"origin":"log.example.org","recoveries":["`+id64+`"]`,
+		`"name":"Agency"`, `"name":"Agency","oldestStatus":"2026-03-01T00:00:00+05:00"`,
+		`"quorum":0`, `"timestampAuthorities":[{"name":"authority","certificates":["`+anchor+`"]}],"algorithms":[{"algorithm":"ecdsa-p256-sha256","until":"2035-01-01T00:00:00Z"}],"quorum":0`).Replace(goodPolicy)
+	if p, err = verify.ParsePolicy([]byte(full)); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = p.Encode(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := verify.ParsePolicy(raw); err != nil {
@@ -54,26 +69,38 @@ func TestParsePolicyRefuses(t *testing.T) {
 		"both cases":           {`"quorum":0`, `"quorum":1,"QUORUM":0`},
 		"quorum not written": {`,
   "quorum":0`, ``},
-		"quorum null":           {`"quorum":0`, `"quorum":null`},
-		"quorum negative":       {`"quorum":0`, `"quorum":-1`},
-		"quorum of nobody":      {`"quorum":0`, `"quorum":1`},
-		"quorum half":           {`"quorum":0`, `"quorum":0.5`},
-		"witness key":           {`"quorum":0`, `"witnesses":[{"key":"w+00000000+AAAA"}],"quorum":1`},
-		"no log":                {`{"id":"` + id64 + `","origin":"log.example.org"}`, ``},
-		"no organisation":       {`{"id":"` + id64 + `","name":"Agency"}`, ``},
-		"organisation twice":    {`"name":"Agency"}`, `"name":"Agency"},{"id":"` + id64 + `","name":"Agency 2"}`},
-		"organisation unnamed":  {`"name":"Agency"`, `"name":""`},
-		"name that turns round": {`"name":"Agency"`, `"name":"\u202eycnegA"`},
-		"id in capitals":        {id64, strings.ToUpper(id64)},
-		"id too short":          {id64, id64[:62]},
-		"trailing brace":        {`"quorum":0}`, `"quorum":0}}`},
-		"trailing bracket":      {`"quorum":0}`, `"quorum":0}]`},
-		"trailing object":       {`"quorum":0}`, `"quorum":0}{}`},
-		"deep":                  {`[{"id":"` + id64 + `","origin":"log.example.org"}]`, strings.Repeat("[", 100000) + strings.Repeat("]", 100000)},
-		"cut":                   {`"quorum":0}`, `"quorum":0`},
-		"empty":                 {goodPolicy, ``},
-		"null":                  {goodPolicy, `null`},
-		"too large":             {goodPolicy, goodPolicy + strings.Repeat(" ", 5<<20)},
+		"log twice":              {`"origin":"log.example.org"}`, `"origin":"log.example.org"},{"id":"` + id64 + `","origin":"b.example.org"}`},
+		"recovery twice":         {`"origin":"log.example.org"`, `"origin":"log.example.org","recoveries":["` + id64 + `","` + id64 + `"]`},
+		"authority unnamed":      {`"quorum":0`, `"timestampAuthorities":[{"name":"","certificates":["` + anchor + `"]}],"quorum":0`},
+		"authority twice":        {`"quorum":0`, `"timestampAuthorities":[{"name":"a","certificates":["` + anchor + `"]},{"name":"a","certificates":["` + anchor + `"]}],"quorum":0`},
+		"no certificate":         {`"quorum":0`, `"timestampAuthorities":[{"name":"a","certificates":[]}],"quorum":0`},
+		"not a certificate":      {`"quorum":0`, `"timestampAuthorities":[{"name":"a","certificates":["AAAA"]}],"quorum":0`},
+		"unknown algorithm":      {`"quorum":0`, `"algorithms":[{"algorithm":"rsa","until":"2030-01-01T00:00:00Z"}],"quorum":0`},
+		"algorithm twice":        {`"quorum":0`, `"algorithms":[{"algorithm":"ed25519","until":"2030-01-01T00:00:00Z"},{"algorithm":"ed25519","until":"2031-01-01T00:00:00Z"}],"quorum":0`},
+		"algorithm undated":      {`"quorum":0`, `"algorithms":[{"algorithm":"ed25519"}],"quorum":0`},
+		"date of another form":   {`"quorum":0`, `"algorithms":[{"algorithm":"ed25519","until":"2030-01-01"}],"quorum":0`},
+		"status of another form": {`"name":"Agency"`, `"name":"Agency","oldestStatus":"yesterday"`},
+		"null for a list":        {`"quorum":0`, `"witnesses":null,"quorum":0`},
+		"quorum null":            {`"quorum":0`, `"quorum":null`},
+		"quorum negative":        {`"quorum":0`, `"quorum":-1`},
+		"quorum of nobody":       {`"quorum":0`, `"quorum":1`},
+		"quorum half":            {`"quorum":0`, `"quorum":0.5`},
+		"witness key":            {`"quorum":0`, `"witnesses":[{"key":"w+00000000+AAAA"}],"quorum":1`},
+		"no log":                 {`{"id":"` + id64 + `","origin":"log.example.org"}`, ``},
+		"no organisation":        {`{"id":"` + id64 + `","name":"Agency"}`, ``},
+		"organisation twice":     {`"name":"Agency"}`, `"name":"Agency"},{"id":"` + id64 + `","name":"Agency 2"}`},
+		"organisation unnamed":   {`"name":"Agency"`, `"name":""`},
+		"name that turns round":  {`"name":"Agency"`, `"name":"\u202eycnegA"`},
+		"id in capitals":         {id64, strings.ToUpper(id64)},
+		"id too short":           {id64, id64[:62]},
+		"trailing brace":         {`"quorum":0}`, `"quorum":0}}`},
+		"trailing bracket":       {`"quorum":0}`, `"quorum":0}]`},
+		"trailing object":        {`"quorum":0}`, `"quorum":0}{}`},
+		"deep":                   {`[{"id":"` + id64 + `","origin":"log.example.org"}]`, strings.Repeat("[", 100000) + strings.Repeat("]", 100000)},
+		"cut":                    {`"quorum":0}`, `"quorum":0`},
+		"empty":                  {goodPolicy, ``},
+		"null":                   {goodPolicy, `null`},
+		"too large":              {goodPolicy, goodPolicy + strings.Repeat(" ", 5<<20)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := strings.Replace(goodPolicy, change[0], change[1], 1)

@@ -18,7 +18,7 @@ import (
 
 // Refusals of a desk: what it will not do, whatever the service says.
 var (
-	ErrNoPolicy     = errors.New("no trust policy: nobody in a dossier can be identified, so nothing is signed (custody trust make, compare, custody trust add)")
+	ErrNoPolicy     = errors.New("no trust policy: nobody in a dossier can be identified, so nothing is signed (custody policy make, compare, custody policy add)")
 	ErrOtherLog     = errors.New("the service keeps another log than the one this key belongs to")
 	ErrNotCertified = errors.New("the key is not certified yet (custody key enroll)")
 	ErrPending      = errors.New("signed and stored, but not known to be recorded; it is sent again at the next start (custody outbox)")

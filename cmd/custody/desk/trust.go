@@ -27,25 +27,34 @@ type PublishedOrganisation struct {
 	RootKeys int              `json:"rootKeys"`
 }
 
-// ReadPublished fetches what the log and its organisations published. Ids are
-// computed here, from the documents.
-func ReadPublished(ctx context.Context, s Directory) (PublishedTrust, error) {
+// ReadPublished fetches what the log and its organisations published; further
+// documents of organisations may be at hand. Ids are computed here, from the
+// documents.
+func ReadPublished(ctx context.Context, s Directory, documents ...[]byte) (PublishedTrust, error) {
 	raw, err := s.Published(ctx)
 	if err != nil {
 		return PublishedTrust{}, fmt.Errorf("couldn't get what was published: %w", err)
 	}
-	log, err := custody.ParseLogDocument(raw.Log)
+	return Measured(raw.Log, append(raw.Organisations, documents...))
+}
+
+// Measured reads a log's document and those of organisations, each once.
+func Measured(log []byte, organisations [][]byte) (PublishedTrust, error) {
+	l, err := custody.ParseLogDocument(log)
 	if err != nil {
 		return PublishedTrust{}, fmt.Errorf("couldn't read the log's document: %w", err)
 	}
-	out := PublishedTrust{Log: evidence.Sum(raw.Log), Origin: log.Origin, Mode: log.Mode}
-	for _, b := range raw.Organisations {
+	out := PublishedTrust{Log: evidence.Sum(log), Origin: l.Origin, Mode: l.Mode}
+	known := map[evidence.Digest]bool{}
+	for _, b := range organisations {
 		doc, err := custody.ParseOrgDocument(b)
 		if err != nil {
 			return PublishedTrust{}, fmt.Errorf("couldn't read an organisation's document: %w", err)
 		}
-		out.Organisations = append(out.Organisations, PublishedOrganisation{
-			ID: evidence.Sum(b), Name: doc.Name, Class: doc.Class, RootKeys: len(doc.RootKeys)})
+		if id := evidence.Sum(b); !known[id] {
+			known[id] = true
+			out.Organisations = append(out.Organisations, PublishedOrganisation{ID: id, Name: doc.Name, Class: doc.Class, RootKeys: len(doc.RootKeys)})
+		}
 	}
 	return out, nil
 }

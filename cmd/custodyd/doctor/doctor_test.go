@@ -168,7 +168,7 @@ func TestStoppedService(t *testing.T) {
 		{"a policy that is none", func(t *testing.T, data string, v *visit) {
 			v.cfg.PolicyFile = filepath.Join(data, "trust.json")
 			put(t, v.cfg.PolicyFile, []byte("{}"))
-		}, Problem, "trust make", false},
+		}, Problem, "policy make", false},
 		{"somebody else listens", func(t *testing.T, _ string, v *visit) {
 			other := httptest.NewServer(http.NotFoundHandler())
 			t.Cleanup(other.Close)

@@ -35,7 +35,7 @@ func (v *visit) policy() {
 		_, err = verify.ParsePolicy(b)
 	}
 	if err != nil {
-		v.problem("policy", "make it anew with custody trust make; no report can be made meanwhile", "%s: %s", v.cfg.PolicyFile, words(err))
+		v.problem("policy", "make it anew with custody policy make; no report can be made meanwhile", "%s: %s", v.cfg.PolicyFile, words(err))
 		return
 	}
 	v.ok("policy", "%s", v.cfg.PolicyFile)
