@@ -3,6 +3,7 @@ package dossier
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -16,138 +17,285 @@ import (
 // bundleType is the media type of a Sigstore bundle v0.3.
 const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
-// bundle is a Sigstore bundle v0.3 as protobuf's JSON writes it (64-bit
-// integers are strings), members in order of their names.
-type bundle struct {
-	Envelope struct {
-		Payload     []byte      `json:"payload"`
-		PayloadType string      `json:"payloadType"`
-		Signatures  []bundleSig `json:"signatures"`
-	} `json:"dsseEnvelope"`
-	MediaType string `json:"mediaType"`
-	Material  struct {
-		PublicKey struct {
-			Hint string `json:"hint"`
-		} `json:"publicKey"`
-		Entries []bundleEntry `json:"tlogEntries"`
-	} `json:"verificationMaterial"`
-}
+// A bundle is a Sigstore bundle v0.3 as protobuf's JSON writes it (64-bit
+// integers are strings), members in order of their names. Its one encoding is
+// these constants around what varies, so that it is read without a JSON reader,
+// whose cost would be that of the signature's verification.
+const (
+	bundleHead      = `{"dsseEnvelope":{"payload":"`
+	bundleSignature = `","payloadType":"` + seal.PayloadType + `","signatures":[{"keyid":"","sig":"`
+	bundleKey       = `"}]},"mediaType":"` + bundleType + `","verificationMaterial":{"publicKey":{"hint":"`
+	bundleStamps    = `"},"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"`
+	bundleStamp     = `"},{"signedTimestamp":"`
+	bundleStampsEnd = `"}]`
+	bundleNoStamps  = `"`
+	bundleLeaf      = `},"tlogEntries":[{"canonicalizedBody":"`
+	bundleNote      = `","inclusionProof":{"checkpoint":{"envelope":`
+	bundleHashes    = `},"hashes":[`
+	bundleIndex     = `],"logIndex":"`
+	bundleRoot      = `","rootHash":"`
+	bundleSize      = `","treeSize":"`
+	bundleKind      = `"},"kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"logId":{"keyId":"`
+	bundleLogIndex  = `"},"logIndex":"`
+	bundleTail      = `"}]}}`
+)
 
-type bundleSig struct {
-	KeyID string `json:"keyid"`
-	Sig   []byte `json:"sig"`
-}
-
-type bundleEntry struct {
-	Body  []byte `json:"canonicalizedBody"`
-	Proof struct {
-		Checkpoint struct {
-			Envelope string `json:"envelope"`
-		} `json:"checkpoint"`
-		Hashes   [][]byte `json:"hashes"`
-		LogIndex string   `json:"logIndex"`
-		RootHash []byte   `json:"rootHash"`
-		TreeSize string   `json:"treeSize"`
-	} `json:"inclusionProof"`
-	KindVersion struct {
-		Kind    string `json:"kind"`
-		Version string `json:"version"`
-	} `json:"kindVersion"`
-	LogID struct {
-		KeyID []byte `json:"keyId"`
-	} `json:"logId"`
-	LogIndex string `json:"logIndex"`
-}
-
-// shared is what every bundle of a dossier repeats.
+// shared is what every bundle and proof of a dossier repeats.
 type shared struct {
-	note  []byte
-	head  tlog.Checkpoint
-	logID evidence.Digest
+	origin string
+	note   []byte // the checkpoint as it stands in the dossier
+	head   tlog.Checkpoint
+
+	jsonNote []byte // the checkpoint with the log's first signature alone, as JSON text
+	root     []byte // base64
+	size     string
+	logID    []byte // base64
 }
 
 // sharedOf reads the log document and the checkpoint's three lines. It
 // verifies no signature.
-func sharedOf(logDocument, note []byte) (shared, error) {
+func sharedOf(logDocument, note []byte) (*shared, error) {
 	doc, err := custody.ParseLogDocument(logDocument)
 	if err != nil {
-		return shared{}, malformed(RuleFile, logPath, "%w", err)
+		return nil, malformed(RuleFile, logPath, "%w", err)
 	}
 	key, err := tlog.ParseLogKey(doc.Keys[0].Key)
 	if err != nil {
-		return shared{}, malformed(RuleFile, logPath, "%w", err)
+		return nil, malformed(RuleFile, logPath, "%w", err)
 	}
 	body, err := checkNote(note)
 	if err != nil {
-		return shared{}, malformed(RuleFile, checkpointPath, "%w", err)
+		return nil, malformed(RuleFile, checkpointPath, "%w", err)
 	}
 	head, err := tlog.ParseCheckpointBody(body)
 	if err != nil {
-		return shared{}, malformed(RuleFile, checkpointPath, "%w", err)
+		return nil, malformed(RuleFile, checkpointPath, "%w", err)
 	}
-	return shared{note: note, head: head, logID: tlog.LogID(doc.Origin, key)}, nil
-}
-
-// encodeBundle writes one event's bundle.
-func (s shared) encodeBundle(e Event) ([]byte, error) {
-	var b bundle
-	b.MediaType = bundleType
-	b.Envelope.Payload, b.Envelope.PayloadType = e.Envelope.Payload, seal.PayloadType
-	b.Envelope.Signatures = []bundleSig{{Sig: e.Envelope.Signature}}
-	b.Material.PublicKey.Hint = e.Key.ID().String()
-	entry := bundleEntry{Body: leafOf(e), LogIndex: strconv.FormatUint(e.Index, 10)}
-	entry.Proof.Checkpoint.Envelope = string(s.note)
-	entry.Proof.Hashes = make([][]byte, len(e.Proof))
-	for i := range e.Proof {
-		entry.Proof.Hashes[i] = e.Proof[i][:]
-	}
-	entry.Proof.LogIndex = entry.LogIndex
-	entry.Proof.RootHash = s.head.Root[:]
-	entry.Proof.TreeSize = strconv.FormatUint(s.head.Size, 10)
-	entry.KindVersion.Kind, entry.KindVersion.Version = "hashedrekord", "0.0.2"
-	entry.LogID.KeyID = s.logID[:]
-	b.Material.Entries = []bundleEntry{entry}
-	return marshal(b)
-}
-
-// decodeBundle reads one event's bundle; only what encodeBundle writes passes.
-func (s shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey) (Event, error) {
-	var b bundle
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&b); err != nil {
-		return Event{}, malformed(RuleBundle, path, "%.200s", err.Error()) // it may quote the input
-	}
-	if len(b.Envelope.Signatures) != 1 || len(b.Material.Entries) != 1 {
-		return Event{}, malformed(RuleBundle, path, "a bundle has one signature and one log entry")
-	}
-	key, ok := keys[b.Material.PublicKey.Hint]
+	line, ok := signatureOf(note, doc.Origin, tlog.KeyHash(doc.Origin, key))
 	if !ok {
-		return Event{}, malformed(RuleBundle, path, "its key %.64q is not among data/keys", b.Material.PublicKey.Hint)
+		return nil, malformed(RuleFile, checkpointPath, "has no signature line of the log's first key")
 	}
-	entry := b.Material.Entries[0]
-	index, err := strconv.ParseUint(entry.LogIndex, 10, 63)
+	text, err := marshal(string(body) + "\n" + string(line))
 	if err != nil {
-		return Event{}, malformed(RuleBundle, path, "logIndex: %w", err)
+		return nil, err
 	}
-	e := Event{Index: index, Envelope: seal.Envelope{Payload: b.Envelope.Payload, Signature: b.Envelope.Signatures[0].Sig}, Key: key}
-	for _, h := range entry.Proof.Hashes {
-		if len(h) != len(evidence.Digest{}) {
-			return Event{}, malformed(RuleBundle, path, "a proof hash has %d bytes", len(h))
+	id := tlog.LogID(doc.Origin, key)
+	return &shared{origin: doc.Origin, note: note, head: head, jsonNote: text, root: base64.StdEncoding.AppendEncode(nil, head.Root[:]),
+		size: strconv.FormatUint(head.Size, 10), logID: base64.StdEncoding.AppendEncode(nil, id[:])}, nil
+}
+
+// signatureOf returns the first signature line of a note by name and key hash.
+// Bundles carry that line alone: stock cosign looks at no other, and a note
+// with witnesses and a post-quantum signature is ten times as long.
+func signatureOf(note []byte, name string, hash uint32) ([]byte, bool) {
+	_, signatures, _ := bytes.Cut(note, []byte("\n\n"))
+	for line := range bytes.Lines(signatures) {
+		sig, ok := bytes.CutPrefix(line, []byte("\u2014 "+name+" "))
+		if !ok {
+			continue
 		}
-		e.Proof = append(e.Proof, evidence.Digest(h))
+		raw, err := base64.StdEncoding.DecodeString(string(bytes.TrimSuffix(sig, []byte("\n"))))
+		if err == nil && len(raw) > 4 && binary.BigEndian.Uint32(raw) == hash {
+			return line, true
+		}
 	}
-	if err := e.check(); err != nil {
-		return Event{}, err
+	return nil, false
+}
+
+// appendBundle writes one event's bundle. hint is the text of its key's id.
+func (s *shared) appendBundle(b []byte, e *Event, hint string) []byte {
+	enc := base64.StdEncoding
+	index := strconv.FormatUint(e.Index, 10)
+	b = append(b, bundleHead...)
+	b = enc.AppendEncode(b, e.Envelope.Payload)
+	b = append(b, bundleSignature...)
+	b = enc.AppendEncode(b, e.Envelope.Signature)
+	b = append(append(b, bundleKey...), hint...)
+	if len(e.Timestamps) == 0 {
+		b = append(b, bundleNoStamps...)
 	}
-	again, err := s.encodeBundle(e)
-	if err != nil {
-		return Event{}, err
+	for i, stamp := range e.Timestamps {
+		if i == 0 {
+			b = append(b, bundleStamps...)
+		} else {
+			b = append(b, bundleStamp...)
+		}
+		b = enc.AppendEncode(b, stamp)
 	}
-	if !bytes.Equal(again, raw) {
-		return Event{}, malformed(RuleBundle, path, "its redundant parts (leaf, log id, root, size, checkpoint) or its encoding are not those of this event in this dossier")
+	if len(e.Timestamps) > 0 {
+		b = append(b, bundleStampsEnd...)
 	}
-	return e, nil
+	b = append(b, bundleLeaf...)
+	b = enc.AppendEncode(b, leafOf(e))
+	b = append(append(append(b, bundleNote...), s.jsonNote...), bundleHashes...)
+	for i := range e.Proof {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(enc.AppendEncode(append(b, '"'), e.Proof[i][:]), '"')
+	}
+	b = append(append(append(b, bundleIndex...), index...), bundleRoot...)
+	b = append(append(append(b, s.root...), bundleSize...), s.size...)
+	b = append(append(append(b, bundleKind...), s.logID...), bundleLogIndex...)
+	return append(append(b, index...), bundleTail...)
+}
+
+// decodeBundle reads one event's bundle; only what appendBundle writes passes.
+func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey) (Event, error) {
+	c := cursor{rest: raw, path: path}
+	var e Event
+	c.literal(bundleHead)
+	e.Envelope.Payload = c.base64()
+	c.literal(bundleSignature)
+	e.Envelope.Signature = c.base64()
+	c.literal(bundleKey)
+	hint := c.text()
+	if c.take(bundleStamps) {
+		e.Timestamps = append(e.Timestamps, c.base64())
+		for c.take(bundleStamp) {
+			e.Timestamps = append(e.Timestamps, c.base64())
+		}
+		c.literal(bundleStampsEnd)
+	} else {
+		c.literal(bundleNoStamps)
+	}
+	if c.err != nil {
+		return Event{}, c.err
+	}
+	var ok bool
+	if e.Key, ok = keys[string(hint)]; !ok {
+		return Event{}, malformed(RuleBundle, path, "its key %.64q is not among data/keys", hint)
+	}
+	if err := e.Envelope.Check(); err != nil {
+		return Event{}, malformed(RuleBundle, path, "%w", err)
+	}
+	c.literal(bundleLeaf)
+	c.derived("its leaf", base64.StdEncoding.AppendEncode(nil, leafOf(&e)))
+	c.literal(bundleNote)
+	c.derived("its checkpoint", s.jsonNote)
+	c.literal(bundleHashes)
+	e.Proof = c.hashes()
+	c.literal(bundleIndex)
+	index := c.text()
+	c.literal(bundleRoot)
+	c.derived("its root", s.root)
+	c.literal(bundleSize)
+	c.derived("its tree size", []byte(s.size))
+	c.literal(bundleKind)
+	c.derived("its log id", s.logID)
+	c.literal(bundleLogIndex)
+	c.derived("its second log index", index)
+	c.literal(bundleTail)
+	if c.err == nil && len(c.rest) > 0 {
+		c.fail("bytes follow its end")
+	}
+	if c.err != nil {
+		return Event{}, c.err
+	}
+	var err error
+	if e.Index, err = strconv.ParseUint(string(index), 10, 63); err != nil || strconv.FormatUint(e.Index, 10) != string(index) {
+		return Event{}, malformed(RuleBundle, path, "logIndex is %.40q", index)
+	}
+	return e, e.check()
+}
+
+// cursor reads a bundle's one encoding from left to right.
+type cursor struct {
+	rest []byte
+	path string
+	err  error
+}
+
+func (c *cursor) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = malformed(RuleBundle, c.path, format, args...)
+	}
+}
+
+// take reports whether the text comes next, and passes over it.
+func (c *cursor) take(text string) bool {
+	if c.err != nil || len(c.rest) < len(text) || string(c.rest[:len(text)]) != text {
+		return false
+	}
+	c.rest = c.rest[len(text):]
+	return true
+}
+
+func (c *cursor) literal(text string) {
+	if !c.take(text) {
+		c.fail("not the one encoding of a bundle: %.60q is wanted before %.40q", text, c.rest)
+	}
+}
+
+// derived passes over what follows from the event and the dossier.
+func (c *cursor) derived(what string, want []byte) {
+	if c.err != nil {
+		return
+	}
+	if !bytes.HasPrefix(c.rest, want) {
+		c.fail("%s is not that of this event in this dossier", what)
+		return
+	}
+	c.rest = c.rest[len(want):]
+}
+
+// text returns what stands before the next quotation mark.
+func (c *cursor) text() []byte {
+	if c.err != nil {
+		return nil
+	}
+	i := bytes.IndexByte(c.rest, '"')
+	if i < 0 {
+		c.fail("it ends early")
+		return nil
+	}
+	t := c.rest[:i]
+	c.rest = c.rest[i:]
+	return t
+}
+
+func (c *cursor) base64() []byte {
+	t := c.text()
+	if c.err != nil {
+		return nil
+	}
+	enc := base64.StdEncoding.Strict()
+	b := make([]byte, enc.DecodedLen(len(t)))
+	n, err := enc.Decode(b, t)
+	// The decoder passes over line ends.
+	if err != nil || enc.EncodedLen(n) != len(t) {
+		c.fail("not strict base64: %.40q", t)
+		return nil
+	}
+	return b[:n:n]
+}
+
+// hashes reads a list of 32-byte hashes up to its closing bracket.
+func (c *cursor) hashes() []evidence.Digest {
+	const each = 1 + 44 + 1 // quoted
+	var out []evidence.Digest
+	for c.err == nil && len(c.rest) > 0 && c.rest[0] != ']' {
+		if len(out) > 0 {
+			c.literal(",")
+		}
+		if len(out) >= maxProof {
+			c.fail("over %d hashes in a proof", maxProof)
+			return nil
+		}
+		c.literal(`"`)
+		h := c.base64()
+		c.literal(`"`)
+		if c.err == nil && len(h) != len(evidence.Digest{}) {
+			c.fail("a proof hash has %d bytes", len(h))
+		}
+		if c.err == nil {
+			if out == nil {
+				out = make([]evidence.Digest, 0, 1+bytes.IndexByte(c.rest, ']')/each+1)
+			}
+			out = append(out, evidence.Digest(h))
+		}
+	}
+	return out
 }
 
 func marshal(v any) ([]byte, error) {
@@ -158,25 +306,4 @@ func marshal(v any) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't encode: %w", err)
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
-}
-
-func encodeProof(proof []evidence.Digest) []byte {
-	var b []byte
-	for _, h := range proof {
-		b = base64.StdEncoding.AppendEncode(b, h[:])
-		b = append(b, '\n')
-	}
-	return b
-}
-
-func decodeProof(path string, b []byte) ([]evidence.Digest, error) {
-	var out []evidence.Digest
-	for line := range bytes.Lines(b) {
-		raw, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSuffix(line, []byte("\n"))))
-		if err != nil || len(raw) != len(evidence.Digest{}) || len(out) >= maxProof {
-			return nil, malformed(RuleFile, path, "not lines of base64 hashes")
-		}
-		out = append(out, evidence.Digest(raw))
-	}
-	return out, nil
 }

@@ -54,6 +54,7 @@ func contentVectors(t *testing.T, good []byte) []contentVector {
 	_, files := stdFiles(t, good)
 	const first, second = "data/events/000000000001.sigstore.json", "data/events/000000000003.sigstore.json"
 	bundle := string(files[first])
+	const proof = "c2sp.org/tlog-proof@v1\nindex 1\n"
 	officer := "data/keys/" + sealtest.Public(t, "officer").ID().String() + ".pem"
 	thief := sealtest.Public(t, "thief")
 	x := evidence.Sum([]byte("x")).String()
@@ -113,6 +114,14 @@ func contentVectors(t *testing.T, good []byte) []contentVector {
 		change("document-upper-case", dossier.RuleLayout, "data/documents/"+strings.ToUpper(x)+".json", "x"),
 		change("detail-in-anothers-name", dossier.RuleFile, "data/details/"+x+".json", "y"),
 		change("blocks-not-hashes", dossier.RuleFile, "data/blocks/"+x+".bin", "y"),
+		change("timestamp-in-anothers-name", dossier.RuleFile, "data/log/times/"+x+".tsr", "y"),
+		change("timestamp-too-long", dossier.RuleLimit, "data/log/times/"+evidence.Sum(make([]byte, 16<<10+1)).String()+".tsr", strings.Repeat("\x00", 16<<10+1)),
+		change("older-under-another-size", dossier.RuleFile, "data/log/checkpoints/000000000001.txt", string(files["data/log/checkpoint.txt"])),
+		change("older-name", dossier.RuleLayout, "data/log/checkpoints/1.txt", "x"),
+		change("one-proof-alone", dossier.RuleCanonical, "data/proofs/000000000001.tlog-proof", proof),
+		change("proof-of-nothing", dossier.RuleCanonical, "data/proofs/000000000002.tlog-proof", proof),
+		edit("bundle-timestamps-empty", dossier.RuleBundle, first, `"},"tlogEntries"`, `"},"timestampVerificationData":{"rfc3161Timestamps":[]},"tlogEntries"`),
+		edit("bundle-timestamps-unsorted", dossier.RuleBundle, first, `"},"tlogEntries"`, `"},"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"Ag=="},{"signedTimestamp":"AQ=="}]},"tlogEntries"`),
 		edit("bundle-space", dossier.RuleBundle, first, ",", ", "),
 		edit("bundle-unknown-member", dossier.RuleBundle, first, "{", `{"note":1,`),
 		edit("bundle-duplicate-member", dossier.RuleBundle, first, "{", `{"mediaType":"x",`),

@@ -14,6 +14,9 @@ type Event struct {
 	Envelope seal.Envelope
 	Key      seal.PublicKey
 	Proof    []evidence.Digest // inclusion in the dossier's checkpoint
+	// Timestamps are RFC 3161 timestamps of the signature's bytes, in the form
+	// kept (SPEC, Timestamps), in byte order.
+	Timestamps [][]byte
 }
 
 // Scope is what the dossier promises to show whole, up to its checkpoint: the
@@ -30,6 +33,9 @@ type Dossier struct {
 	Scope       Scope
 	Events      []Event                      // ascending index
 	Consistency map[uint64][]evidence.Digest // older size: its proof to Checkpoint
+	Times       map[evidence.Digest][]byte   // RFC 3161 timestamps of checkpoints' three lines, by SHA-256
+	Checkpoints map[uint64][]byte            // older signed notes that Times are of, by size
+	Proofs      bool                         // each event also as a C2SP tlog-proof
 	Documents   map[evidence.Digest][]byte   // founding documents disclosed, by id
 	Details     map[evidence.Digest][]byte   // details disclosed, by digest
 	Blocks      map[evidence.Digest][]byte   // artifact's SHA-256: its concatenated 32-byte block leaves
@@ -79,4 +85,4 @@ func malformed(rule, path, format string, args ...any) *MalformedError {
 }
 
 // leafOf is the log entry that an event's bundle repeats.
-func leafOf(e Event) []byte { return tlog.Leaf(e.Envelope, e.Key) }
+func leafOf(e *Event) []byte { return tlog.Leaf(e.Envelope, e.Key) }

@@ -37,12 +37,13 @@ func same(a, b *dossier.Dossier) string {
 	}
 	for i, x := range a.Events {
 		y := b.Events[i]
-		if x.Index != y.Index || x.Key.ID() != y.Key.ID() || !reflect.DeepEqual(x.Envelope, y.Envelope) || fmt.Sprint(x.Proof) != fmt.Sprint(y.Proof) {
+		if x.Index != y.Index || x.Key.ID() != y.Key.ID() || !reflect.DeepEqual(x.Envelope, y.Envelope) || fmt.Sprint(x.Proof, x.Timestamps) != fmt.Sprint(y.Proof, y.Timestamps) {
 			return fmt.Sprintf("event %d", i)
 		}
 	}
 	for name, pair := range map[string][2]any{"consistency": {a.Consistency, b.Consistency}, "documents": {a.Documents, b.Documents},
-		"details": {a.Details, b.Details}, "blocks": {a.Blocks, b.Blocks}, "attachments": {a.Attachments, b.Attachments}} {
+		"details": {a.Details, b.Details}, "blocks": {a.Blocks, b.Blocks}, "attachments": {a.Attachments, b.Attachments}, "times": {a.Times, b.Times},
+		"checkpoints": {a.Checkpoints, b.Checkpoints}, "proofs": {a.Proofs, b.Proofs}} {
 		if fmt.Sprint(pair[0]) != fmt.Sprint(pair[1]) { // maps print sorted
 			return name
 		}
@@ -51,8 +52,9 @@ func same(a, b *dossier.Dossier) string {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, n := range []int{0, 1, 5} {
-		d := sample(t, n)
+	withTime, _ := timed(t)
+	for _, d := range []*dossier.Dossier{sample(t, 0), sample(t, 1), sample(t, 5), withTime} {
+		n := len(d.Events)
 		b := encode(t, d)
 		got, err := decode(b)
 		if err != nil {
@@ -81,6 +83,9 @@ func TestKnownBytes(t *testing.T) {
 		b := encode(t, sample(t, n))
 		made = append(made, known{fmt.Sprintf("%d-events", n), "ok", fmt.Sprintf("%x", sha256.Sum256(b)), b})
 	}
+	withTime, _ := timed(t)
+	b := encode(t, withTime)
+	made = append(made, known{"timestamps-and-proofs", "ok", fmt.Sprintf("%x", sha256.Sum256(b)), b})
 	for _, v := range sealtest.Vectors(t, "dossier/whole.json", made) {
 		if _, err := decode(v.Zip); ruleOf(err) != v.Rule || fmt.Sprintf("%x", sha256.Sum256(v.Zip)) != v.SHA256 {
 			t.Errorf("%s: %v", v.Name, err)
@@ -104,7 +109,9 @@ func parallel(n int, f func(i int)) {
 
 // TestEveryBit: no bit of a dossier is without meaning.
 func TestEveryBit(t *testing.T) {
-	good := encode(t, sample(t, 1))
+	least := sample(t, 1)
+	least.Events[0].Timestamps, least.Proofs = [][]byte{{1}, {2}}, true
+	good := encode(t, least)
 	var slowest time.Duration
 	var mu sync.Mutex
 	parallel(8*len(good), func(bit int) {
@@ -204,19 +211,34 @@ func TestWriterRefuses(t *testing.T) {
 		"checkpoint too long": {dossier.RuleFile, func(d *dossier.Dossier) {
 			d.Checkpoint = append(bytes.Clone(d.Checkpoint), strings.Repeat("\u2014 w AAAAAA==\n", 6000)...)
 		}},
-		"items unsorted":     {dossier.RuleFile, func(d *dossier.Dossier) { d.Scope.Items[0], d.Scope.Items[1] = d.Scope.Items[1], d.Scope.Items[0] }},
-		"items twice":        {dossier.RuleFile, func(d *dossier.Dossier) { d.Scope.Items[1] = d.Scope.Items[0] }},
-		"events unsorted":    {dossier.RuleFile, func(d *dossier.Dossier) { d.Events[0], d.Events[1] = d.Events[1], d.Events[0] }},
-		"event twice":        {dossier.RuleFile, func(d *dossier.Dossier) { d.Events[1] = d.Events[0] }},
-		"index too large":    {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[2].Index = 1e12 }},
-		"no key":             {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Key = seal.PublicKey{} }},
-		"no signature":       {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Signature = nil }},
-		"long signature":     {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Signature = make([]byte, 73) }},
-		"no payload":         {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Payload = nil }},
-		"long payload":       {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Payload = make([]byte, 256<<10+1) }},
-		"long proof":         {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Proof = make([]evidence.Digest, 129) }},
-		"long consistency":   {dossier.RuleFile, func(d *dossier.Dossier) { d.Consistency[1] = make([]evidence.Digest, 129) }},
-		"consistency size":   {dossier.RuleFile, func(d *dossier.Dossier) { d.Consistency[1e12] = nil }},
+		"items unsorted":      {dossier.RuleFile, func(d *dossier.Dossier) { d.Scope.Items[0], d.Scope.Items[1] = d.Scope.Items[1], d.Scope.Items[0] }},
+		"items twice":         {dossier.RuleFile, func(d *dossier.Dossier) { d.Scope.Items[1] = d.Scope.Items[0] }},
+		"events unsorted":     {dossier.RuleFile, func(d *dossier.Dossier) { d.Events[0], d.Events[1] = d.Events[1], d.Events[0] }},
+		"event twice":         {dossier.RuleFile, func(d *dossier.Dossier) { d.Events[1] = d.Events[0] }},
+		"index too large":     {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[2].Index = 1e12 }},
+		"no key":              {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Key = seal.PublicKey{} }},
+		"no signature":        {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Signature = nil }},
+		"long signature":      {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Signature = make([]byte, 73) }},
+		"no payload":          {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Payload = nil }},
+		"long payload":        {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Envelope.Payload = make([]byte, 256<<10+1) }},
+		"long proof":          {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Proof = make([]evidence.Digest, 129) }},
+		"long consistency":    {dossier.RuleFile, func(d *dossier.Dossier) { d.Consistency[1] = make([]evidence.Digest, 129) }},
+		"consistency size":    {dossier.RuleFile, func(d *dossier.Dossier) { d.Consistency[1e12] = nil }},
+		"timestamp's name":    {dossier.RuleFile, func(d *dossier.Dossier) { d.Times = map[evidence.Digest][]byte{other: []byte("x")} }},
+		"timestamps unsorted": {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Timestamps = [][]byte{{2}, {1}} }},
+		"timestamp twice":     {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Timestamps = [][]byte{{1}, {1}} }},
+		"timestamp empty":     {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Timestamps = [][]byte{{}} }},
+		"timestamp too long":  {dossier.RuleBundle, func(d *dossier.Dossier) { d.Events[0].Timestamps = [][]byte{make([]byte, 16<<10+1)} }},
+		"too many timestamps": {dossier.RuleBundle, func(d *dossier.Dossier) {
+			for i := range byte(17) {
+				d.Events[0].Timestamps = append(d.Events[0].Timestamps, []byte{i})
+			}
+		}},
+		"older of other size": {dossier.RuleFile, func(d *dossier.Dossier) { d.Checkpoints = map[uint64][]byte{1: d.Checkpoint} }},
+		"older is no note":    {dossier.RuleFile, func(d *dossier.Dossier) { d.Checkpoints = map[uint64][]byte{1: []byte("x")} }},
+		"another first key": {dossier.RuleFile, func(d *dossier.Dossier) {
+			d.Checkpoint = bytes.Replace(d.Checkpoint, []byte("\u2014 log."), []byte("\u2014 lag."), 1)
+		}},
 		"document's name":    {dossier.RuleFile, func(d *dossier.Dossier) { d.Documents[other] = []byte("x") }},
 		"detail's name":      {dossier.RuleFile, func(d *dossier.Dossier) { d.Details[other] = []byte("x") }},
 		"half a block":       {dossier.RuleFile, func(d *dossier.Dossier) { d.Blocks[other] = make([]byte, 33) }},

@@ -7,12 +7,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/seal/sealtest"
 	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/custody/tlog/tsatest"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -125,4 +128,31 @@ func ruleOf(err error) string {
 		return m.Rule
 	}
 	return "untyped: " + err.Error()
+}
+
+// timed is a sample with everything that tells of time, and tlog-proofs.
+func timed(t testing.TB) (*dossier.Dossier, *tsatest.Authority) {
+	t.Helper()
+	d, authority := sample(t, 3), tsatest.New(t, "clock")
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	signer, err := tlog.NewLogSigner(origin, logKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := tlog.Checkpoint{Origin: origin, Size: 2, Root: evidence.Sum([]byte("older"))}
+	note, err := tlog.SignCheckpoint(older, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _, _ := bytes.Cut(d.Checkpoint, []byte("\n\n"))
+	d.Checkpoints, d.Times, d.Proofs = map[uint64][]byte{2: note}, map[evidence.Digest][]byte{}, true
+	for _, message := range [][]byte{append(body, '\n'), older.Body()} {
+		stamp := authority.Stamp(t, message, at)
+		d.Times[evidence.Sum(stamp)] = stamp
+	}
+	first, second := authority.Stamp(t, d.Events[0].Envelope.Signature, at), authority.Stamp(t, d.Events[0].Envelope.Signature, at)
+	d.Events[0].Timestamps = [][]byte{first, second}
+	slices.SortFunc(d.Events[0].Timestamps, bytes.Compare)
+	d.Events[2].Timestamps = [][]byte{authority.Stamp(t, d.Events[2].Envelope.Signature, at)}
+	return d, authority
 }

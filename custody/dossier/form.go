@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -27,8 +28,12 @@ func maxSize(name string) int64 {
 		return maxBundle
 	case name == scopePath:
 		return maxScope
-	case name == logPath, name == checkpointPath, strings.HasPrefix(name, keysDir), strings.HasPrefix(name, consistency):
+	case name == logPath, name == checkpointPath, strings.HasPrefix(name, keysDir), strings.HasPrefix(name, consistency), strings.HasPrefix(name, checkpoints):
 		return maxSmall
+	case strings.HasPrefix(name, times):
+		return tlog.MaxTimestamp
+	case strings.HasPrefix(name, proofs):
+		return maxSmall * 2
 	}
 	return 1 << 32
 }
@@ -37,8 +42,11 @@ func maxSize(name string) int64 {
 // order of names is the order of numbers.
 const maxIndex = 1_000_000_000_000
 
-// maxProof is more hashes than any proof has.
-const maxProof = 128
+const (
+	maxProof  = 128  // more hashes than any proof has
+	maxStamps = 16   // timestamps of one event
+	maxHeads  = 4096 // older checkpoints, and timestamps of checkpoints
+)
 
 // check holds a dossier to what its form can express. Reader and writer share
 // it: what is written can be read.
@@ -63,13 +71,26 @@ func (d *Dossier) check() error {
 		}
 	}
 	for _, named := range []struct {
-		dir   string
-		files map[evidence.Digest][]byte
-	}{{documents, d.Documents}, {details, d.Details}} {
+		dir    string
+		files  map[evidence.Digest][]byte
+		suffix string
+	}{{documents, d.Documents, ".json"}, {details, d.Details, ".json"}, {times, d.Times, ".tsr"}} {
 		for id, b := range named.files {
 			if evidence.Sum(b) != id {
-				return malformed(RuleFile, named.dir+id.String()+".json", "its SHA-256 is not its name")
+				return malformed(RuleFile, named.dir+id.String()+named.suffix, "its SHA-256 is not its name")
 			}
+		}
+	}
+	if len(d.Times) > maxHeads || len(d.Checkpoints) > maxHeads {
+		return malformed(RuleLimit, checkpoints, "over %d older checkpoints or timestamps of them", maxHeads)
+	}
+	for size, note := range d.Checkpoints {
+		body, err := checkNote(note)
+		if err != nil {
+			return malformed(RuleFile, olderPath(size), "%w", err)
+		}
+		if c, err := tlog.ParseCheckpointBody(body); err != nil || c.Size != size || size >= maxIndex {
+			return malformed(RuleFile, olderPath(size), "not a checkpoint of that size, or of over 12 digits (%v)", err)
 		}
 	}
 	for id, b := range d.Blocks {
@@ -90,6 +111,14 @@ func (e *Event) check() error {
 	}
 	if err := e.Envelope.Check(); err != nil {
 		return malformed(RuleBundle, path, "%w", err)
+	}
+	if len(e.Timestamps) > maxStamps {
+		return malformed(RuleBundle, path, "over %d timestamps", maxStamps)
+	}
+	for i, stamp := range e.Timestamps {
+		if len(stamp) == 0 || len(stamp) > tlog.MaxTimestamp || i > 0 && bytes.Compare(e.Timestamps[i-1], stamp) >= 0 {
+			return malformed(RuleBundle, path, "timestamps are 1 to %d bytes long, sorted and unique", tlog.MaxTimestamp)
+		}
 	}
 	return nil
 }

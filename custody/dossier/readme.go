@@ -11,7 +11,10 @@ its items, up to the log head in data/log/checkpoint.txt. data/scope.json says
 which chains are promised to be complete up to there.
 
   data/events/      one Sigstore bundle (v0.3) for each event, named by log index
-  data/log/         the log's founding document, its signed head, consistency proofs
+  data/log/         the log's founding document, its signed head, consistency proofs;
+                    where there are any, timestamps (times/) of that head or of an
+                    older one (checkpoints/)
+  data/proofs/      where there are any: each event as a C2SP tlog-proof
   data/keys/        the public key of every signer, named by SHA-256 of its SPKI
   data/documents/   founding documents (cases, items, people, organisations)
   data/details/     personal and free-text fields; each may be withheld
@@ -47,7 +50,13 @@ Set N to an event's number of 12 digits and K to signer.key of its payload.
      cosign trusted-root create --rekor="url=https://$H,public-key=../log.pem,start-time=2020-01-01T00:00:00Z,origin=$H" --out ../root.json
      cosign verify-blob-attestation --key data/keys/$K.pem --bundle data/events/$N.sigstore.json --type https://evidence-custody.github.io/custodyd/event/v1 --trusted-root ../root.json --digest $D --digestAlg sha256
 
-Neither tool contacts anyone. They check neither witnesses, nor the rules of
+5. That the head existed at some time: put the certificates of the time-stamping
+   authority, from itself, into ../tsa.pem, and set T to the name of a file in
+   data/log/times and C to the checkpoint that it is of.
+     head -n 3 $C > ../body
+     openssl ts -verify -in data/log/times/$T -data ../body -CAfile ../tsa.pem
+
+None of these tools contacts anyone. They check neither witnesses, nor the rules of
 custody, nor that chains are complete, nor that K is the key named in the payload.
 
 WHAT THIS DOES NOT SHOW: what happened before the seizure; reads outside the

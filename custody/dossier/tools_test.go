@@ -106,7 +106,7 @@ func TestSignatureByHand(t *testing.T) {
 	need(t, "sh", "openssl", "sed", "base64")
 	d := sample(t, 3)
 	bag := unpack(t, d)
-	script := strings.Join(append(append(commands(t, bag, "sed"), commands(t, bag, "(printf")...), commands(t, bag, "openssl")...), "\n")
+	script := strings.Join(append(append(commands(t, bag, "sed"), commands(t, bag, "(printf")...), commands(t, bag, "openssl dgst")...), "\n")
 	for i := range d.Events {
 		if out, err := run(t, bag, variables(d, i), "sh", "-ec", script); err != nil || !strings.Contains(out, "Verified OK") {
 			t.Errorf("event %d: %v: %s", i, err, out)
@@ -116,6 +116,27 @@ func TestSignatureByHand(t *testing.T) {
 	other[1] = variables(d, 2)[1]
 	if out, err := run(t, bag, other, "sh", "-ec", script); err == nil {
 		t.Errorf("by another key: %s", out)
+	}
+}
+
+// TestTimeByHand runs the README's commands on a head and an older one.
+func TestTimeByHand(t *testing.T) {
+	need(t, "sh", "openssl", "head")
+	d, authority := timed(t)
+	bag := unpack(t, d)
+	write(t, filepath.Join(bag, "../tsa.pem"), authority.PEM())
+	script := strings.Join(append(commands(t, bag, "head"), commands(t, bag, "openssl ts")...), "\n")
+	verified := 0
+	for id := range d.Times {
+		for _, note := range []string{"data/log/checkpoint.txt", "data/log/checkpoints/000000000002.txt"} {
+			out, err := run(t, bag, []string{"T=" + id.String() + ".tsr", "C=" + note}, "sh", "-ec", script)
+			if err == nil && strings.Contains(out, "Verification: OK") {
+				verified++
+			}
+		}
+	}
+	if verified != 2 {
+		t.Errorf("openssl verifies %d of 2 timestamps, each of its checkpoint alone", verified)
 	}
 }
 

@@ -3,9 +3,10 @@ package dossier
 import (
 	"bytes"
 	"cmp"
+	"crypto/ecdsa"
+	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 
 	"github.com/evidence-custody/custodyd/custody/seal"
@@ -24,6 +25,9 @@ const (
 	logPath        = "data/log/log.json"
 	checkpointPath = "data/log/checkpoint.txt"
 	consistency    = "data/log/consistency/"
+	checkpoints    = "data/log/checkpoints/"
+	times          = "data/log/times/"
+	proofs         = "data/proofs/"
 	bundles        = "data/events/"
 	keysDir        = "data/keys/"
 	documents      = "data/documents/"
@@ -34,7 +38,8 @@ const (
 
 func bundlePath(index uint64) string       { return fmt.Sprintf("%s%012d.sigstore.json", bundles, index) }
 func consistencyPath(size uint64) string   { return fmt.Sprintf("%s%012d.txt", consistency, size) }
-func keyPath(id evidence.Digest) string    { return keysDir + id.String() + ".pem" }
+func olderPath(size uint64) string         { return fmt.Sprintf("%s%012d.txt", checkpoints, size) }
+func proofPath(index uint64) string        { return fmt.Sprintf("%s%012d.tlog-proof", proofs, index) }
 func blocksPath(id evidence.Digest) string { return blocks + id.String() + ".bin" }
 
 const bagitText = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -53,6 +58,9 @@ func (d *Dossier) Encode() ([]byte, error) {
 type planned struct {
 	name    string
 	content func() ([]byte, error)
+	// read says that a reader which accepts the file has read it so that this
+	// content follows; others are compared.
+	read bool
 }
 
 // Write writes the dossier's one byte string.
@@ -65,8 +73,8 @@ func (d *Dossier) Write(w io.Writer) error {
 		return err
 	}
 	z := newZipWriter(w)
-	info := "Bag-Software-Agent: custodyd dossier 1\nExternal-Identifier: " + d.Scope.Case.String() + "\n"
-	if err := z.add(bagInfoPath, []byte(info)); err != nil {
+	info := d.bagInfo()
+	if err := z.add(bagInfoPath, info); err != nil {
 		return err
 	}
 	if err := z.add(bagitPath, []byte(bagitText)); err != nil {
@@ -84,12 +92,12 @@ func (d *Dossier) Write(w io.Writer) error {
 		if err := z.add(p.name, b); err != nil {
 			return err
 		}
-		manifest = append(manifest, sumLine(p.name, b)...)
+		manifest = appendSum(manifest, p.name, evidence.Sum(b))
 	}
 	if err := z.add(manifestPath, manifest); err != nil {
 		return err
 	}
-	tags := sumLine(bagInfoPath, []byte(info)) + sumLine(bagitPath, []byte(bagitText)) + sumLine(manifestPath, manifest)
+	tags := sumLine(bagInfoPath, info) + sumLine(bagitPath, []byte(bagitText)) + sumLine(manifestPath, manifest)
 	if err := z.add(tagManifestPath, []byte(tags)); err != nil {
 		return err
 	}
@@ -97,7 +105,17 @@ func (d *Dossier) Write(w io.Writer) error {
 }
 
 // sumLine is sha256sum's line.
-func sumLine(name string, b []byte) string { return evidence.Sum(b).String() + "  " + name + "\n" }
+func sumLine(name string, b []byte) string { return string(appendSum(nil, name, evidence.Sum(b))) }
+
+func appendSum(b []byte, name string, sum evidence.Digest) []byte {
+	b = hex.AppendEncode(b, sum[:])
+	b = append(append(b, "  "...), name...)
+	return append(b, '\n')
+}
+
+func (d *Dossier) bagInfo() []byte {
+	return []byte("Bag-Software-Agent: custodyd dossier 1\nExternal-Identifier: " + d.Scope.Case.String() + "\n")
+}
 
 func (d *Dossier) plan() ([]planned, error) {
 	s, err := sharedOf(d.Log, d.Checkpoint)
@@ -109,36 +127,62 @@ func (d *Dossier) plan() ([]planned, error) {
 		scope.Items = []evidence.Digest{}
 	}
 	var plan []planned
-	fixed := func(name string, b []byte) {
-		plan = append(plan, planned{name, func() ([]byte, error) { return b, nil }})
+	made := func(name string, content func() ([]byte, error)) { plan = append(plan, planned{name, content, false}) }
+	kept := func(name string, b []byte) {
+		plan = append(plan, planned{name, func() ([]byte, error) { return b, nil }, true})
 	}
-	fixed(readmePath, []byte(readme))
-	plan = append(plan, planned{scopePath, func() ([]byte, error) { return marshal(scope) }})
-	fixed(logPath, d.Log)
-	fixed(checkpointPath, d.Checkpoint)
+	made(readmePath, func() ([]byte, error) { return []byte(readme), nil })
+	made(scopePath, func() ([]byte, error) { return marshal(scope) })
+	kept(logPath, d.Log)
+	kept(checkpointPath, d.Checkpoint)
 	for size, proof := range d.Consistency {
-		fixed(consistencyPath(size), encodeProof(proof))
+		made(consistencyPath(size), func() ([]byte, error) { return encodeProof(proof), nil })
 	}
-	keys := map[evidence.Digest]seal.PublicKey{}
-	for _, e := range d.Events {
-		plan = append(plan, planned{bundlePath(e.Index), func() ([]byte, error) { return s.encodeBundle(e) }})
-		keys[e.Key.ID()] = e.Key
+	for size, note := range d.Checkpoints {
+		kept(olderPath(size), note)
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(keys), evidence.Digest.Compare) {
-		fixed(keyPath(id), keys[id].PEM())
+	hints := newHints()
+	for i := range d.Events {
+		e := &d.Events[i]
+		hint := hints.of(e.Key)
+		plan = append(plan, planned{bundlePath(e.Index), func() ([]byte, error) { return s.appendBundle(nil, e, hint), nil }, true})
+		if d.Proofs {
+			made(proofPath(e.Index), func() ([]byte, error) { return s.tlogProof(e), nil })
+		}
 	}
-	for id, b := range d.Documents {
-		fixed(documents+id.String()+".json", b)
+	for hint, key := range hints.keys {
+		made(keysDir+hint+".pem", func() ([]byte, error) { return key.PEM(), nil })
 	}
-	for id, b := range d.Details {
-		fixed(details+id.String()+".json", b)
-	}
-	for id, b := range d.Blocks {
-		fixed(blocksPath(id), b)
+	for _, named := range []struct {
+		dir, suffix string
+		files       map[evidence.Digest][]byte
+	}{{documents, ".json", d.Documents}, {details, ".json", d.Details}, {blocks, ".bin", d.Blocks}, {times, ".tsr", d.Times}} {
+		for id, b := range named.files {
+			kept(named.dir+id.String()+named.suffix, b)
+		}
 	}
 	for name, b := range d.Attachments {
-		fixed(attachments+name, b)
+		kept(attachments+name, b)
 	}
 	slices.SortFunc(plan, func(a, b planned) int { return cmp.Compare(a.name, b.name) })
 	return plan, nil
+}
+
+// hints are the texts of signers' key ids, each computed once.
+type hints struct {
+	texts map[*ecdsa.PublicKey]string
+	keys  map[string]seal.PublicKey
+}
+
+func newHints() *hints {
+	return &hints{texts: map[*ecdsa.PublicKey]string{}, keys: map[string]seal.PublicKey{}}
+}
+
+func (h *hints) of(k seal.PublicKey) string {
+	text, ok := h.texts[k.ECDSA()]
+	if !ok {
+		text = k.ID().String()
+		h.texts[k.ECDSA()], h.keys[text] = text, k
+	}
+	return text
 }

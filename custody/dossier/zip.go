@@ -26,7 +26,7 @@ const (
 	zip64Version = 45
 	dosDate      = 0x0021 // 1980-01-01
 	maxName      = 200    // bytes of a file's name; the longest of ours has 117
-	bufferSize   = 32 << 10
+	bufferSize   = 64 << 10
 )
 
 // entry is one file's place in the zip.
@@ -143,74 +143,70 @@ func end(count int, start, stop uint64) []byte {
 	return le.AppendUint16(b, 0)
 }
 
-// file is one file read from a zip.
-type file struct {
-	name    string
-	content []byte
+// place is where a file's content stands in a zip, and the header before it.
+type place struct {
+	name string
+	at   int64 // of the content
+	size int64
+	head [localSize]byte
 }
 
-// readZip reads entries one after the other until the central directory. Their
-// headers are only read as far as needed: that they are in the one form is
-// shown by writing them again.
-func readZip(r *io.SectionReader, lim Limits) ([]file, error) {
+// indexZip finds the entries one after the other until the central directory,
+// and returns where that begins. Headers are only read as far as needed: that
+// they are in the one form is shown by writing them again.
+func indexZip(r *io.SectionReader, lim Limits) (places []place, directory int64, err error) {
 	if r.Size() > lim.Bytes || r.Size() > math.MaxUint32 {
-		return nil, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", r.Size(), min(lim.Bytes, math.MaxUint32))
+		return nil, 0, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", r.Size(), min(lim.Bytes, math.MaxUint32))
 	}
-	var files []file
 	in := bufio.NewReaderSize(r, bufferSize)
-	for left := r.Size(); ; {
-		var head [localSize]byte
-		if _, err := io.ReadFull(in, head[:4]); err != nil {
-			return nil, readError(err)
+	for at := int64(0); ; {
+		var p place
+		if _, err := io.ReadFull(in, p.head[:4]); err != nil {
+			return nil, 0, readError(err)
 		}
-		sig := binary.LittleEndian.Uint32(head[:])
-		if sig == 0x02014b50 && len(files) > 0 {
-			return files, nil
+		sig := binary.LittleEndian.Uint32(p.head[:])
+		if sig == 0x02014b50 && len(places) > 0 {
+			return places, at, nil
 		}
 		if sig != 0x04034b50 {
-			return nil, malformed(RuleZip, "", "no zip entry where one is expected")
+			return nil, 0, malformed(RuleZip, "", "no zip entry where one is expected")
 		}
-		if _, err := io.ReadFull(in, head[4:]); err != nil {
-			return nil, readError(err)
+		if _, err := io.ReadFull(in, p.head[4:]); err != nil {
+			return nil, 0, readError(err)
 		}
-		size := int64(binary.LittleEndian.Uint32(head[22:]))
-		nameLen := int64(binary.LittleEndian.Uint16(head[26:]))
-		if left -= localSize + nameLen + size; left < endSize || nameLen > maxName {
-			return nil, malformed(RuleZip, "", "an entry is longer than the file, or its name too long")
+		p.size = int64(binary.LittleEndian.Uint32(p.head[22:]))
+		nameLen := int64(binary.LittleEndian.Uint16(p.head[26:]))
+		p.at = at + localSize + nameLen
+		if at = p.at + p.size; r.Size()-at < endSize || nameLen > maxName {
+			return nil, 0, malformed(RuleZip, "", "an entry is longer than the file, or its name too long")
 		}
-		if len(files) >= lim.Files {
-			return nil, malformed(RuleLimit, "", "more than %d files", lim.Files)
+		if len(places) >= lim.Files {
+			return nil, 0, malformed(RuleLimit, "", "more than %d files", lim.Files)
 		}
-		name, err := readAll(in, nameLen)
-		if err != nil {
-			return nil, readError(err)
+		name := make([]byte, nameLen)
+		if _, err := io.ReadFull(in, name); err != nil {
+			return nil, 0, readError(err)
 		}
-		if most := maxSize(string(name)); size > most {
-			return nil, malformed(RuleLimit, string(name), "%d bytes; at most %d are allowed", size, most)
+		p.name = string(name)
+		if most := maxSize(p.name); p.size > most {
+			return nil, 0, malformed(RuleLimit, p.name, "%d bytes; at most %d are allowed", p.size, most)
 		}
-		content, err := readAll(in, size)
-		if err != nil {
-			return nil, readError(err)
+		// All bytes are passed over, so that what a header claims is there.
+		if err := discard(in, p.size); err != nil {
+			return nil, 0, readError(err)
 		}
-		files = append(files, file{string(name), content})
+		places = append(places, p)
 	}
 }
 
-// readAll reads n bytes. It asks for memory only as bytes arrive: n is a
-// header's word, and the size of the whole may be no more than the caller's.
-func readAll(r io.Reader, n int64) ([]byte, error) {
-	const step = 1 << 20
-	b := make([]byte, min(n, step))
-	for at := int64(0); ; {
-		read, err := io.ReadFull(r, b[at:])
-		if err != nil {
-			return nil, err
+func discard(in *bufio.Reader, n int64) error {
+	for n > 0 {
+		took, err := in.Discard(int(min(n, 1<<30)))
+		if n -= int64(took); err != nil {
+			return err
 		}
-		if at += int64(read); at == n {
-			return b, nil
-		}
-		b = append(b, make([]byte, min(n-at, at))...)
 	}
+	return nil
 }
 
 func readError(err error) error {
