@@ -33,7 +33,8 @@ var checkRows = []checkRow{
 	{"details", "Personal and free-text fields and founding documents match their digests", false, []verify.Name{verify.DetailMismatch, verify.DocumentMismatch}, nil},
 	{"attachments", "Everything else in the dossier is what an event commits to", true, []verify.Name{verify.ContentUnreferenced, verify.AttachmentUnrecorded, verify.BlocksMismatch}, nil},
 	{"bytes", "The bytes of the stored objects match their recorded digests", false, []verify.Name{verify.BytesMismatch}, nil},
-	{"time", "An independent authority bounds the times of the acts", false, nil, nil},
+	{"status", "No organisation's own list of its revoked keys is older than the policy asks for", true, nil, []verify.Name{verify.StatusTooOld}},
+	{"time", "An authority that the policy names bounds the times of the acts", true, []verify.Name{verify.TimestampInvalid}, []verify.Name{verify.AlgorithmOutdated}},
 }
 
 // stage of the run that a check belongs to: nothing behind the first stage
@@ -110,10 +111,37 @@ func (c *composer) made(row checkRow) (o Outcome, needed bool, note string) {
 		return c.detailsMade()
 	case "bytes":
 		return c.bytesMade()
+	case "status":
+		if n := c.doc.findingsNamed(verify.StatusUnchecked); n > 0 {
+			return NotChecked, false, "not every event is covered by its organisation's list; see the findings"
+		}
 	case "time":
-		return NotChecked, false, "no timestamp was checked; the order of the log stands, times are claims"
+		return c.timeMade()
 	}
 	return Pass, row.needed, ""
+}
+
+// timeMade says how many of the events checked timestamps bound.
+func (c *composer) timeMade() (Outcome, bool, string) {
+	bounded, both := 0, 0
+	for _, e := range c.r.Events {
+		if !e.Window.NotAfter.IsZero() {
+			bounded++
+			if !e.Window.NotBefore.IsZero() {
+				both++
+			}
+		}
+	}
+	note := fmt.Sprintf("%d of %d events were made by a time that is shown, %d of them not before another", bounded, len(c.r.Events), both)
+	switch {
+	case bounded == 0:
+		return NotChecked, false, "no timestamp was checked; the order of the log stands, times are claims"
+	case c.doc.findingsNamed(verify.TimeOutsideWindow) > 0:
+		return Pass, false, note + "; some claim to be of another time: see the findings"
+	case bounded < len(c.r.Events):
+		return NotChecked, false, note
+	}
+	return Pass, false, note
 }
 
 func (d Document) findingsNamed(name verify.Name) int {

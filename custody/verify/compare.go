@@ -83,16 +83,17 @@ func compareHeads(i, j int, a, b *Reading, dossiers []*dossier.Dossier) []Findin
 	if a.LogID != b.LogID || a.Checkpoint.Size == 0 || b.Checkpoint.Size == 0 {
 		return nil
 	}
-	older, newer, d := a.Checkpoint, b.Checkpoint, dossiers[j]
+	older, newer, d, roots := a.Checkpoint, b.Checkpoint, dossiers[j], b.roots
 	if older.Size > newer.Size {
-		older, newer, d = newer, older, dossiers[i]
+		older, newer, d, roots = newer, older, dossiers[i], a.roots
 	}
-	if older.Size == newer.Size {
+	if _, known := roots[older.Size]; known {
 		return nil // compared as roots
 	}
 	proof, ok := d.Consistency[older.Size]
 	if !ok {
-		return nil // nothing in either dossier relates the two; their events still do
+		return []Finding{{Name: ConsistencyNotShown, Severity: severities[ConsistencyNotShown], Dossier: i,
+			Detail: fmt.Sprintf("nothing given relates this dossier's head of %d leaves to that of dossier %d, of %d: that both show one history is only known of the events that both show", a.Checkpoint.Size, j+1, b.Checkpoint.Size)}}
 	}
 	if err := tlog.VerifyConsistency(older.Size, older.Root, newer.Size, newer.Root, proof); err != nil {
 		return []Finding{{Name: LogFork, Severity: Bad, Dossier: i, Detail: fmt.Sprintf("the checkpoint is not consistent with that of dossier %d: %v", j+1, err)}}

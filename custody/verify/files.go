@@ -43,10 +43,11 @@ func checkFiles(ctx context.Context, dossiers []*dossier.Dossier, readings []*Re
 		blocks := badBlocks(dossiers, readings, got, leaves)
 		find(BytesMismatch, &m.SHA256, "%s has SHA-256 %s (%d bytes), which is no artifact of the dossier%s", f.Name, m.SHA256, m.Size, blocks)
 	}
-	for _, r := range readings {
+	for i, r := range readings {
 		for id, it := range r.Items {
 			if it.State.Artifact != nil && it.Bytes == NotChecked {
 				find(BytesUnchecked, &id, "the bytes of artifact %s were not checked in this run", it.State.Artifact.SHA256)
+				out[len(out)-1].Dossier = i
 			}
 		}
 	}

@@ -21,51 +21,60 @@ type Name string
 
 // Findings.
 const (
-	DossierMalformed     Name = "dossier-malformed"
-	LogDocument          Name = "log-document"
-	LogUnpinned          Name = "log-not-in-policy"
-	CheckpointInvalid    Name = "checkpoint-invalid"
-	QuorumUnmet          Name = "quorum-unmet"
-	Unwitnessed          Name = "unwitnessed"
-	Untimed              Name = "untimed"
-	TestLog              Name = "test-log"
-	GenesisMissing       Name = "genesis-missing"
-	StatementInvalid     Name = "statement-invalid"
-	SignatureInvalid     Name = "signature-invalid"
-	SignerKeyOther       Name = "signer-key-mismatch"
-	InclusionInvalid     Name = "inclusion-invalid"
-	EventTwice           Name = "event-twice"
-	SeenInconsistent     Name = "seen-inconsistent"
-	SeenUnproven         Name = "seen-unproven"
-	ChainFork            Name = "chain-fork"
-	ChainGap             Name = "chain-gap"
-	RuleBroken           Name = "rule-broken"
-	ScopeMissing         Name = "scope-missing"
-	ScopeForeign         Name = "scope-foreign"
-	DetailMismatch       Name = "detail-mismatch"
-	DocumentMismatch     Name = "document-mismatch"
-	ContentUnreferenced  Name = "content-unreferenced"
-	AttachmentUnrecorded Name = "attachment-unrecorded"
-	BlocksMismatch       Name = "block-tree-mismatch"
-	KeyContested         Name = "key-contested"
-	OrgUnidentified      Name = "organisation-unidentified"
-	NoPolicy             Name = "no-policy"
-	Withheld             Name = "withheld"
-	CustodyGap           Name = "custody-gap"
-	DepositRefused       Name = "deposit-refused"
-	LabMismatch          Name = "verification-mismatch"
-	ServeFailed          Name = "access-failed"
-	BytesUnchecked       Name = "bytes-not-checked"
-	BytesMatch           Name = "bytes-match"
-	BytesMismatch        Name = "bytes-mismatch"
-	LogFork              Name = "log-fork"
-	CompleteTo           Name = "complete-to"
-	SealDiffers          Name = "seal-differs"
-	TimesContradict      Name = "times-contradict"
-	OutsideScope         Name = "outside-scope"
-	ReceptionMissing     Name = "reception-missing"
-	LogRecovered         Name = "log-recovered"
-	ConfirmedTo          Name = "confirmed-to"
+	DossierMalformed      Name = "dossier-malformed"
+	LogDocument           Name = "log-document"
+	LogUnpinned           Name = "log-not-in-policy"
+	CheckpointInvalid     Name = "checkpoint-invalid"
+	QuorumUnmet           Name = "quorum-unmet"
+	Unwitnessed           Name = "unwitnessed"
+	Untimed               Name = "untimed"
+	TestLog               Name = "test-log"
+	GenesisMissing        Name = "genesis-missing"
+	StatementInvalid      Name = "statement-invalid"
+	SignatureInvalid      Name = "signature-invalid"
+	SignerKeyOther        Name = "signer-key-mismatch"
+	InclusionInvalid      Name = "inclusion-invalid"
+	EventTwice            Name = "event-twice"
+	SeenInconsistent      Name = "seen-inconsistent"
+	SeenUnproven          Name = "seen-unproven"
+	ChainFork             Name = "chain-fork"
+	ChainGap              Name = "chain-gap"
+	RuleBroken            Name = "rule-broken"
+	ScopeMissing          Name = "scope-missing"
+	ScopeForeign          Name = "scope-foreign"
+	DetailMismatch        Name = "detail-mismatch"
+	DocumentMismatch      Name = "document-mismatch"
+	ContentUnreferenced   Name = "content-unreferenced"
+	AttachmentUnrecorded  Name = "attachment-unrecorded"
+	BlocksMismatch        Name = "block-tree-mismatch"
+	KeyContested          Name = "key-contested"
+	OrgUnidentified       Name = "organisation-unidentified"
+	NoPolicy              Name = "no-policy"
+	Withheld              Name = "withheld"
+	CustodyGap            Name = "custody-gap"
+	DepositRefused        Name = "deposit-refused"
+	LabMismatch           Name = "verification-mismatch"
+	ServeFailed           Name = "access-failed"
+	BytesUnchecked        Name = "bytes-not-checked"
+	BytesMatch            Name = "bytes-match"
+	BytesMismatch         Name = "bytes-mismatch"
+	LogFork               Name = "log-fork"
+	CompleteTo            Name = "complete-to"
+	SealDiffers           Name = "seal-differs"
+	TimesContradict       Name = "times-contradict"
+	OutsideScope          Name = "outside-scope"
+	ReceptionMissing      Name = "reception-missing"
+	LogRecovered          Name = "log-recovered"
+	ConfirmedTo           Name = "confirmed-to"
+	RecoveryAccepted      Name = "recovery-accepted"
+	StatusUnchecked       Name = "status-not-checked"
+	StatusTooOld          Name = "status-too-old"
+	TimestampInvalid      Name = "timestamp-invalid"
+	TimestampUnidentified Name = "timestamp-unidentified"
+	TimeOutsideWindow     Name = "time-outside-window"
+	TimeGap               Name = "time-gap"
+	AlgorithmOutdated     Name = "algorithm-outdated"
+	ConsistencyNotShown   Name = "consistency-not-shown"
 )
 
 // severities fixes each finding's weight in one place.
@@ -74,14 +83,16 @@ var severities = map[Name]Severity{
 	SignatureInvalid: Bad, SignerKeyOther: Bad, InclusionInvalid: Bad, EventTwice: Bad, SeenInconsistent: Bad,
 	ChainFork: Bad, ChainGap: Bad, RuleBroken: Bad, ScopeMissing: Bad, ScopeForeign: Bad, DetailMismatch: Bad,
 	DocumentMismatch: Bad, ContentUnreferenced: Bad, AttachmentUnrecorded: Bad, BlocksMismatch: Bad,
-	BytesMismatch: Bad, LogFork: Bad,
+	BytesMismatch: Bad, LogFork: Bad, TimestampInvalid: Bad,
 
 	LogUnpinned: Unchecked, QuorumUnmet: Unchecked, SeenUnproven: Unchecked, KeyContested: Unchecked,
 	OrgUnidentified: Unchecked, NoPolicy: Unchecked, LogRecovered: Unchecked,
+	StatusTooOld: Unchecked, AlgorithmOutdated: Unchecked,
 
 	Unwitnessed: Note, Untimed: Note, TestLog: Note, Withheld: Note, CustodyGap: Note, DepositRefused: Note,
 	LabMismatch: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
-	OutsideScope: Note, ReceptionMissing: Note, ConfirmedTo: Note,
+	OutsideScope: Note, ReceptionMissing: Note, ConfirmedTo: Note, RecoveryAccepted: Note,
+	StatusUnchecked: Note, TimestampUnidentified: Note, TimeOutsideWindow: Note, TimeGap: Note, ConsistencyNotShown: Note,
 }
 
 // Names returns every finding's name with its severity.

@@ -32,6 +32,7 @@ type Reading struct {
 	LogID      custody.ID
 	Checkpoint tlog.Checkpoint
 	Note       []byte   // the signed checkpoint, exactly; nil where it did not hold
+	Stamps     []Stamp  // checked timestamps of heads of the log, ascending size
 	Quorum     int      // witnesses that the policy asks for
 	Witnesses  []string // names of the policy's witnesses whose cosignature held
 	Shown      int      // events in the dossier, admitted or not
@@ -58,6 +59,7 @@ type Event struct {
 	Signer    custody.Party // zero for the service and for root keys
 	Org       custody.ID    // signer's organisation; zero for the service
 	Contested bool
+	Window    Window                   // what checked timestamps show
 	Details   map[custody.Field]string // disclosed
 	Withheld  []custody.Field
 	Corrected []*Event // corrections of this event, oldest first

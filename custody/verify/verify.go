@@ -17,6 +17,9 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
@@ -92,10 +95,13 @@ type reader struct {
 	position int
 	findings []Finding
 
-	log    custody.LogDocument
-	logID  custody.ID
-	head   tlog.Checkpoint
-	opened []*openedEvent
+	log         custody.LogDocument
+	logID       custody.ID
+	verifiers   note.Verifiers // of the log's checkpoints
+	authorities []tlog.Authority
+	head        tlog.Checkpoint
+	opened      []*openedEvent
+	timed       bool // at least one timestamp held
 	// documents are the founding documents that hash to their id; the dossier
 	// itself is the caller's and stays as it is.
 	documents map[custody.ID][]byte
@@ -111,6 +117,7 @@ type openedEvent struct {
 	source   *dossier.Event
 	findings []Finding
 	ok       bool
+	stamped  time.Time // by when timestamps of the signature show that it existed; zero where none does
 }
 
 // find records a finding; severity follows from its name.
@@ -124,7 +131,7 @@ func at(index uint64) Finding { return Finding{Event: &index} }
 func about(id custody.ID) Finding { return Finding{Subject: &id} }
 
 func (r *reader) read() (*Reading, error) {
-	r.logID = evidence.Sum(r.d.Log)
+	r.logID, r.authorities = evidence.Sum(r.d.Log), r.policy.authorities()
 	r.out = &Reading{LogID: r.logID, Shown: len(r.d.Events), Case: r.d.Scope.Case, Items: map[custody.ID]*ItemReading{}, Orgs: map[custody.ID]*OrgReading{},
 		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}, roots: map[uint64]evidence.Digest{}}
 	if r.policy == nil {
@@ -151,6 +158,8 @@ func (r *reader) read() (*Reading, error) {
 	r.checkScope()
 	r.checkContent()
 	r.checkTrust()
+	r.checkStatus()
+	r.checkTime()
 	r.confirmations()
 	r.limits()
 	return r.out, nil
@@ -168,12 +177,11 @@ func (r *reader) readLog() bool {
 	if r.policy != nil && !r.policy.trustsLog(r.logID) {
 		r.find(LogUnpinned, about(r.logID), "the policy does not name log %s (%s)", r.logID, doc.Origin)
 	}
-	verifiers, err := tlog.LogVerifiers(doc)
-	if err != nil {
+	if r.verifiers, err = tlog.LogVerifiers(doc); err != nil {
 		r.find(LogDocument, Finding{}, "the log's keys cannot be read: %v", err)
 		return false
 	}
-	cp, err := tlog.OpenCheckpoint(r.d.Checkpoint, doc.Origin, verifiers)
+	cp, err := tlog.OpenCheckpoint(r.d.Checkpoint, doc.Origin, r.verifiers)
 	if err != nil {
 		r.find(CheckpointInvalid, Finding{}, "the checkpoint is not one that this log signed: %v", err)
 		return false
@@ -210,6 +218,7 @@ func (r *reader) openEvents() error {
 	ids := map[custody.ID]uint64{}
 	for _, o := range r.opened {
 		r.findings = append(r.findings, o.findings...)
+		r.timed = r.timed || !o.stamped.IsZero()
 		if !o.ok {
 			continue
 		}
@@ -262,6 +271,9 @@ func (r *reader) open(e *dossier.Event) *openedEvent {
 	if err := tlog.VerifyInclusion(leaf, e.Index, r.head.Size, e.Proof, r.head.Root); err != nil {
 		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
 	}
+	if len(e.Timestamps) > 0 {
+		o.stamped = r.stampedSignature(e.Timestamps, e.Envelope.Signature, refuse)
+	}
 	o.entry.Leaf, o.entry.EventID = leaf, e.Envelope.EventID()
 	o.ok = true
 	return o
@@ -309,7 +321,7 @@ func (r *reader) checkSeen() {
 	}
 	r.out.roots[r.head.Size] = r.head.Root
 	for size := range r.d.Consistency {
-		if !used[size] {
+		if _, attached := r.d.Checkpoints[size]; !used[size] && !attached {
 			r.find(ContentUnreferenced, Finding{}, "a consistency proof from %d leaves is attached, which no signer saw", size)
 		}
 	}

@@ -25,7 +25,7 @@ type single struct {
 // changed examines the scene's dossier after change.
 func changed(change func(s *scene, d *dossier.Dossier)) func(*scene) exam {
 	return func(s *scene) exam {
-		d := s.book().Dossier(s.caseID, s.image)
+		d := s.shown()
 		change(s, d)
 		return s.of(d)
 	}
@@ -36,7 +36,7 @@ func changed(change func(s *scene, d *dossier.Dossier)) func(*scene) exam {
 func told(more func(s *scene) []custody.ID) func(*scene) exam {
 	return func(s *scene) exam {
 		items := more(s)
-		return s.of(s.book().Dossier(s.caseID, append(items, s.image)...))
+		return s.of(s.shown(items...))
 	}
 }
 
@@ -46,14 +46,14 @@ func written(write func(s *scene, b *verifytest.Book)) func(*scene) exam {
 	return func(s *scene) exam {
 		b := s.book()
 		write(s, b)
-		return s.of(b.Dossier(s.caseID, s.image))
+		return s.of(s.close(b))
 	}
 }
 
 // under examines the untouched dossier with another policy or other files.
 func under(change func(s *scene, e *exam)) func(*scene) exam {
 	return func(s *scene) exam {
-		e := s.of(s.book().Dossier(s.caseID, s.image))
+		e := s.of(s.shown())
 		change(s, &e)
 		return e
 	}
@@ -65,9 +65,6 @@ func nothing(*scene, *dossier.Dossier) {}
 func (s *scene) release() *custody.Released {
 	return s.Release(rulingtest.To(s.agency.ID), s.image)
 }
-
-// last returns the dossier's last event.
-func last(d *dossier.Dossier) *dossier.Event { return &d.Events[len(d.Events)-1] }
 
 func signed(s *scene, by *rulingtest.Key, payload []byte) rulingtest.Sealed {
 	sealed, err := by.Seal(payload)
@@ -101,12 +98,12 @@ func brokenDetail(s *scene) (custody.ID, []byte) {
 var formCases = []single{
 	{verify.CompleteTo, "", changed(nothing)},
 	{verify.DossierMalformed, "", func(s *scene) exam {
-		raw := s.encode(s.book().Dossier(s.caseID, s.image))
+		raw := s.encode(s.shown())
 		raw[len(raw)/2] ^= 1
 		return exam{dossiers: [][]byte{raw}, policy: s.policy()}
 	}},
 	{verify.LogDocument, "", func(s *scene) exam {
-		d := s.book().Dossier(s.caseID, s.image)
+		d := s.shown()
 		doc, err := custody.ParseLogDocument(d.Log)
 		if err != nil {
 			s.t.Fatal(err)
@@ -123,7 +120,7 @@ var formCases = []single{
 	}},
 	{verify.CheckpointInvalid, "", func(s *scene) exam {
 		b := s.book()
-		d := b.Dossier(s.caseID, s.image)
+		d := s.close(b)
 		other := *b
 		other.Sealed = b.Sealed[:len(b.Sealed)-1]
 		lines := bytes.SplitAfter(d.Checkpoint, []byte("\n"))
@@ -145,8 +142,8 @@ var formCases = []single{
 	})},
 	{verify.InclusionInvalid, "", func(s *scene) exam {
 		s.Act(s.officer, s.release())
-		d := s.book().Dossier(s.caseID, s.image)
-		e := last(d)
+		d := s.shown()
+		e := &d.Events[len(d.Events)-2] // the release, before the agency's list
 		e.Proof = slices.Clone(e.Proof)
 		e.Proof[0] = evidence.Sum([]byte("another leaf"))
 		return s.of(d)
@@ -175,14 +172,27 @@ var policyCases = []single{
 		e.policy.Witnesses = append(e.policy.Witnesses, verify.PolicyWitness{Key: verifytest.NewWitness("absent.example.org").VerifierKey()})
 		e.policy.Quorum = &two
 	})},
-	{verify.Untimed, "", under(func(*scene, *exam) {})},
+	{verify.Untimed, "", under(func(_ *scene, e *exam) { e.policy.TimestampAuthorities = nil })},
+	{verify.Untimed, "no-timestamp", changed(func(_ *scene, d *dossier.Dossier) { d.Times = nil })},
+	{verify.StatusTooOld, "", under(func(s *scene, e *exam) { e.policy.Organisations[0].OldestStatus = s.time("2026-06-01T00:00:00Z") })},
+	{verify.AlgorithmOutdated, "events", under(func(s *scene, e *exam) {
+		e.policy.Algorithms = []verify.PolicyAlgorithm{{Algorithm: verify.AlgorithmP256, Until: *s.time("2026-01-01T00:00:00Z")}}
+	})},
+	{verify.AlgorithmOutdated, "head", under(func(s *scene, e *exam) {
+		e.policy.Algorithms = []verify.PolicyAlgorithm{{Algorithm: verify.AlgorithmEd25519, Until: *s.time("2026-01-01T00:00:00Z")}}
+	})},
+	{verify.CompleteTo, "timestamped-before-its-algorithms-ended", under(func(s *scene, e *exam) {
+		e.policy.Algorithms = []verify.PolicyAlgorithm{{Algorithm: verify.AlgorithmP256, Until: *s.time("2026-06-01T00:00:00Z")},
+			{Algorithm: verify.AlgorithmEd25519, Until: *s.time("2026-06-01T00:00:00Z")}}
+		e.policy.Organisations[0].OldestStatus = s.time("2026-03-01T00:00:00Z")
+	})},
 	{verify.Unwitnessed, "", under(func(_ *scene, e *exam) {
 		none := 0
 		e.policy.Witnesses, e.policy.Quorum = nil, &none
 	})},
 	{verify.TestLog, "", func(s *scene) exam {
 		test := newScene(s.t, custody.ModeTest)
-		return test.of(test.book().Dossier(test.caseID, test.image))
+		return test.of(test.shown())
 	}},
 }
 
@@ -205,7 +215,7 @@ var fileCases = []single{
 		s.Case(s.officer, "another case") // shown to nobody here, nor the head before it
 		s.Act(s.officer, s.release())
 		b := s.book()
-		d := b.Dossier(s.caseID, s.image)
+		d := s.close(b)
 		tree, size := b.Tree(), uint64(len(s.Entries)-2)
 		proof, err := tlog.ProveConsistency(size, tree.Size(), tree)
 		if err != nil {

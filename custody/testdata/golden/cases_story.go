@@ -4,6 +4,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/custody/verify/verifytest"
 	"github.com/evidence-custody/custodyd/evidence"
@@ -21,33 +22,40 @@ var storyCases = []single{
 	})},
 	{verify.ChainFork, "over-two-dossiers", func(s *scene) exam {
 		// One log holds both releases; each dossier was made without the other.
-		b := s.book()
-		b.Draft(s.Story, s.officer, s.release(), nil)
-		first := b.Dossier(s.caseID, s.image)
+		one := s.apart()
+		one.Act(s.officer, one.release())
+		one.Act(s.agency.Root, one.Status(s.agency))
+		b := one.book()
+		e := s.of(b.Dossier(s.caseID, s.image))
 		other := s.release()
 		other.Purpose = custody.PurposeCourt
-		root, err := b.Tree().Root(b.Tree().Size())
-		if err != nil {
+		b.Draft(s.Story, s.officer, other, s.seeing(b))
+		second := one.close(b)
+		n := len(second.Events)
+		delete(second.Consistency, second.Events[n-3].Index) // the head that the first release saw
+		second.Events = append(second.Events[:n-3:n-3], second.Events[n-2:]...)
+		e.dossiers = append(e.dossiers, s.encode(second))
+		return e
+	}},
+	{verify.ConsistencyNotShown, "", func(s *scene) exam {
+		report := s.reported()
+		s.Act(s.agency.Root, s.Status(s.agency))
+		e := s.of(s.book().Dossier(s.caseID, s.image))
+		// Nobody saw the first dossier's head.
+		if _, _, err := s.Do(rulingtest.Attempt{By: s.Service, Body: report, Change: func(p *custody.Predicate) { p.Seen = report.Over }}); err != nil {
 			s.t.Fatal(err)
 		}
-		b.Draft(s.Story, s.officer, other, func(st *custody.Statement) {
-			st.Predicate.Seen = custody.Seen{Root: root, Size: b.Tree().Size()}
-		})
-		second := b.Dossier(s.caseID, s.image)
-		n := len(second.Events)
-		delete(second.Consistency, second.Events[n-2].Index) // the head that the first release saw
-		second.Events = append(second.Events[:n-2:n-2], second.Events[n-1])
-		e := s.of(first)
-		e.dossiers = append(e.dossiers, s.encode(second))
+		s.Act(s.agency.Root, s.Status(s.agency))
+		e.dossiers = append(e.dossiers, s.encode(s.book().Dossier(s.caseID, s.image)))
 		return e
 	}},
 	{verify.ChainGap, "", func(s *scene) exam {
 		s.Act(s.Service, s.refusal(s.caseID))
 		s.Act(s.Service, s.refusal(s.caseID))
-		d := s.book().Dossier(s.caseID, s.image)
+		d := s.shown()
 		n := len(d.Events)
-		delete(d.Consistency, d.Events[n-2].Index) // the head that it saw
-		d.Events = append(d.Events[:n-2:n-2], d.Events[n-1])
+		delete(d.Consistency, d.Events[n-3].Index) // the head that it saw
+		d.Events = append(d.Events[:n-3:n-3], d.Events[n-2:]...)
 		return s.of(d)
 	}},
 	{verify.RuleBroken, "", written(func(s *scene, b *verifytest.Book) {
@@ -66,14 +74,14 @@ var storyCases = []single{
 		b := s.book()
 		b.Details[id] = raw
 		b.Draft(s.Story, s.officer, s.release(), func(st *custody.Statement) { st.Predicate.Details[custody.FieldPlace] = id })
-		return s.of(b.Dossier(s.caseID, s.image))
+		return s.of(s.close(b))
 	}},
 	{verify.DocumentMismatch, "", func(s *scene) exam {
 		// A grant whose document is a person's.
 		g := s.Grant(s.caseID, "copy", rulingtest.To(s.agency.ID), s.image)
 		g.Grant = s.Found(custody.DocPerson, "nobody")
 		s.Act(s.officer, g, s.Custody(s.image))
-		return s.of(s.book().Dossier(s.caseID, s.image))
+		return s.of(s.shown())
 	}},
 	{verify.KeyContested, "", told(func(s *scene) []custody.ID {
 		since := uint64(len(s.Entries) - 2)
@@ -81,20 +89,32 @@ var storyCases = []single{
 		return none()
 	})},
 	{verify.RuleBroken, "status-hides-a-revocation", func(s *scene) exam {
+		good := s.Act(s.agency.Root, s.Status(s.agency))
 		s.Act(s.agency.Root, &custody.KeyRevoked{Key: s.officer.ID(), Org: s.agency.ID, Reason: custody.ReasonLeft}, *s.officer.Cert)
 		b := s.book()
-		b.Draft(s.Story, s.agency.Root, &custody.OrgStatus{Org: s.agency.ID, Revoked: []custody.ID{}}, nil)
+		b.Draft(s.Story, s.agency.Root, &custody.OrgStatus{Org: s.agency.ID, Revoked: []custody.ID{}}, nil, good)
 		return s.of(b.Dossier(s.caseID, s.image))
+	}},
+	{verify.StatusUnchecked, "", func(s *scene) exam { return s.of(s.book().Dossier(s.caseID, s.image)) }},
+	{verify.StatusUnchecked, "later", func(s *scene) exam {
+		s.Act(s.agency.Root, s.Status(s.agency))
+		s.Act(s.officer, s.release())
+		return s.of(s.book().Dossier(s.caseID, s.image))
 	}},
 	{verify.ConfirmedTo, "", told(func(s *scene) []custody.ID {
 		s.Act(s.officer, &custody.Confirmed{Items: []custody.ID{s.image}})
 		return none()
 	})},
 	{verify.LogRecovered, "", told(func(s *scene) []custody.ID {
-		_, log := s.Log()
-		s.Act(s.Service, &custody.LogRecovered{Cause: custody.RecoveryBackup, Log: log, Signed: custody.SignedHead{Size: s.Leaves.Size() + 2}})
+		s.recover()
 		return none()
 	})},
+	{verify.RecoveryAccepted, "", func(s *scene) exam {
+		id := s.recover()
+		e := s.of(s.shown())
+		e.policy.Logs[0].Recoveries = []custody.ID{id}
+		return e
+	}},
 	{verify.CustodyGap, "", told(func(s *scene) []custody.ID {
 		second := s.Person(s.agency, "second officer", custody.RightHold, custody.RightInvestigate)
 		superior := s.Person(s.agency, "superintendent", custody.RightApprove)
@@ -138,17 +158,38 @@ var storyCases = []single{
 	{verify.ReceptionMissing, "", func(s *scene) exam {
 		b := s.Deposit(s.caseID, nil, "never received", custody.RoleMaster)
 		s.Act(s.officer, b)
-		e := s.of(s.book().Dossier(s.caseID, s.image, b.Item))
+		e := s.of(s.shown(b.Item))
 		e.files = append(e.files, []byte("artifact:never received"))
 		return e
 	}},
 	{verify.LogFork, "", func(s *scene) exam {
+		request := s.ask()
+		s.Act(s.agency.Root, s.Status(s.agency))
 		here, there := s.apart(), s.apart()
-		here.Act(s.Service, &custody.ReportIssued{Case: s.caseID, For: s.officer.Party, Items: []custody.ID{}, Over: here.Seen(),
-			Files: custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}})
-		there.Act(s.officer, there.release())
+		here.Act(s.Service, here.reported())
+		there.Act(s.Service, &custody.Served{Artifact: s.bytes.SHA256, Bytes: s.bytes.Size, Item: s.image, Outcome: custody.OutcomeWhole, Request: request}, request)
 		e := s.of(here.book().Dossier(s.caseID, s.image))
 		e.dossiers = append(e.dossiers, s.encode(there.book().Dossier(s.caseID, s.image)))
 		return e
 	}},
+	{verify.LogFork, "older-checkpoint", func(s *scene) exam {
+		d := s.shown()
+		size := d.Events[len(d.Events)-2].Index
+		other := tlog.Checkpoint{Origin: origin, Size: size, Root: evidence.Sum([]byte("another history"))}
+		d.Checkpoints = map[uint64][]byte{size: s.book().Certify(other)}
+		return s.of(d)
+	}},
+}
+
+// reported is a report that was issued over the present head.
+func (s *scene) reported() *custody.ReportIssued {
+	return &custody.ReportIssued{Case: s.caseID, For: s.officer.Party, Items: []custody.ID{}, Over: s.Seen(),
+		Files: custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}}
+}
+
+// recover lets the log say that it lost two events, and returns the event's id.
+func (s *scene) recover() custody.ID {
+	_, log := s.Log()
+	s.Act(s.Service, &custody.LogRecovered{Cause: custody.RecoveryBackup, Log: log, Signed: custody.SignedHead{Size: s.Leaves.Size() + 2}})
+	return s.Entries[len(s.Entries)-1].EventID
 }

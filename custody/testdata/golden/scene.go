@@ -3,12 +3,14 @@ package golden
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/tlog/tsatest"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/custody/verify/verifytest"
 )
@@ -16,6 +18,7 @@ import (
 const (
 	origin      = "log.example.org"
 	witnessName = "witness.example.org"
+	clockName   = "clock.example.org"
 	imageName   = "image" // rulingtest makes an artifact's bytes of its name
 )
 
@@ -31,10 +34,11 @@ type scene struct {
 	image     custody.ID
 	bytes     custody.Artifact
 	deposited custody.ID // leaf
+	clock     *tsatest.Authority
 }
 
 func newScene(t testing.TB, mode custody.Mode) *scene {
-	s := &scene{Story: rulingtest.NewStoryIn(t, origin, mode), t: t}
+	s := &scene{Story: rulingtest.NewStoryIn(t, origin, mode), t: t, clock: tsatest.New(t, clockName)}
 	s.agency = s.Organisation("Cyber Crime Agency", custody.OrgAgency)
 	s.officer = s.Person(s.agency, "officer", custody.RightHold, custody.RightInvestigate)
 	s.caseID = s.Case(s.officer, "State v. X")
@@ -48,7 +52,7 @@ func newScene(t testing.TB, mode custody.Mode) *scene {
 func (s *scene) apart() *scene {
 	c := *s
 	c.Story = s.Story.Apart(s.t)
-	c.Details = maps.Clone(s.Details)
+	c.Details, c.clock = maps.Clone(s.Details), tsatest.New(s.t, clockName)
 	return &c
 }
 
@@ -67,11 +71,36 @@ func (s *scene) refusal(about custody.ID) *custody.DepositRefused {
 		Received: custody.Measured{SHA256: rulingtest.Artifact("other").SHA256, Size: s.bytes.Size}}
 }
 
-// book is the log as the story tells it, cosigned by the policy's witness.
+// now is when heads are stamped: after all that the stories tell.
+var now = time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)
+
+// book is the log as the story tells it, cosigned and stamped by those whom the
+// policy believes.
 func (s *scene) book() *verifytest.Book {
 	b := verifytest.Open(s.t, s.Story)
 	b.Witnesses = []note.Signer{verifytest.NewWitness(witnessName)}
+	b.Clock, b.Now = s.clock, now
 	return b
+}
+
+// shown is the dossier of the story so far, closed.
+func (s *scene) shown(items ...custody.ID) *dossier.Dossier { return s.close(s.book(), items...) }
+
+// close ends the book with the agency's list of its revoked keys and makes the
+// dossier of the image and those items.
+func (s *scene) close(b *verifytest.Book, items ...custody.ID) *dossier.Dossier {
+	b.Draft(s.Story, s.agency.Root, s.Status(s.agency), s.seeing(b))
+	return b.Dossier(s.caseID, append(items, s.image)...)
+}
+
+// seeing lets a draft see the book's head, not the story's.
+func (s *scene) seeing(b *verifytest.Book) func(*custody.Statement) {
+	tree := b.Tree()
+	root, err := tree.Root(tree.Size())
+	if err != nil {
+		s.t.Fatalf("couldn't look at the book: %v", err)
+	}
+	return func(st *custody.Statement) { st.Predicate.Seen = custody.Seen{Root: root, Size: tree.Size()} }
 }
 
 // policy names the log, the organisations (the agency where none is given) and
@@ -82,6 +111,7 @@ func (s *scene) policy(orgs ...*rulingtest.Org) *verify.Policy {
 	}
 	p := s.book().Trust(orgs...)
 	quorum := 1
+	p.TimestampAuthorities = []verify.PolicyAuthority{{Name: clockName, Certificates: [][]byte{s.clock.Root.Raw}}}
 	p.Quorum, p.Witnesses = &quorum, []verify.PolicyWitness{{Key: verifytest.NewWitness(witnessName).VerifierKey()}}
 	return p
 }

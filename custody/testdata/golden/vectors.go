@@ -39,7 +39,7 @@ func Verification(t testing.TB) map[string][]byte {
 	t.Helper()
 	w := &writer{t: t, files: map[string][]byte{}, names: map[string]string{}}
 	begin := newScene(t, custody.ModeProduction)
-	for _, list := range [][]single{formCases, policyCases, fileCases, storyCases} {
+	for _, list := range [][]single{formCases, policyCases, fileCases, storyCases, timeCases} {
 		for _, c := range list {
 			name := string(c.finding)
 			if c.variant != "" {

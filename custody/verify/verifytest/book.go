@@ -1,11 +1,13 @@
 package verifytest
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
 	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/custody/tlog/tsatest"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/evidence"
 )
@@ -27,7 +30,9 @@ type Book struct {
 	Details     map[custody.ID][]byte
 	Blocks      map[custody.ID][]byte
 	Attachments map[string][]byte
-	Witnesses   []note.Signer // cosign every checkpoint
+	Witnesses   []note.Signer      // cosign every checkpoint
+	Clock       *tsatest.Authority // stamps every checkpoint at Now; nil for none
+	Now         time.Time
 
 	t testing.TB
 }
@@ -86,10 +91,16 @@ func (b *Book) Sign(tree *tlog.Tree) []byte {
 	b.t.Helper()
 	root, err := tree.Root(tree.Size())
 	b.need(err)
+	return b.Certify(tlog.Checkpoint{Origin: b.Origin, Size: tree.Size(), Root: root})
+}
+
+// Certify signs any head, with all witnesses.
+func (b *Book) Certify(c tlog.Checkpoint) []byte {
+	b.t.Helper()
 	seed := sha256.Sum256([]byte("log key " + b.Origin))
 	signer, err := tlog.NewLogSigner(b.Origin, ed25519.NewKeyFromSeed(seed[:]))
 	b.need(err)
-	msg, err := tlog.SignCheckpoint(tlog.Checkpoint{Origin: b.Origin, Size: tree.Size(), Root: root}, append([]note.Signer{signer}, b.Witnesses...)...)
+	msg, err := tlog.SignCheckpoint(c, append([]note.Signer{signer}, b.Witnesses...)...)
 	b.need(err)
 	return msg
 }
@@ -102,6 +113,10 @@ func (b *Book) Dossier(caseID custody.ID, items ...custody.ID) *dossier.Dossier 
 	d := &dossier.Dossier{Log: b.Log, Checkpoint: b.Sign(tree), Scope: dossier.Scope{Case: caseID, Items: custody.SortedIDs(items...)},
 		Consistency: map[uint64][]evidence.Digest{}, Documents: map[custody.ID][]byte{}, Details: map[custody.ID][]byte{},
 		Blocks: map[custody.ID][]byte{}, Attachments: maps.Clone(b.Attachments)}
+	if b.Clock != nil {
+		stamp := b.Clock.Stamp(b.t, Body(d.Checkpoint), b.Now)
+		d.Times = map[custody.ID][]byte{evidence.Sum(stamp): stamp}
+	}
 	g := newGathering(b, d.Scope)
 	for i, s := range b.Sealed {
 		if !g.taken[i] {
@@ -123,6 +138,12 @@ func (b *Book) Dossier(caseID custody.ID, items ...custody.ID) *dossier.Dossier 
 		}
 	}
 	return d
+}
+
+// Body is the signed text of a note: what timestamps of a checkpoint are of.
+func Body(note []byte) []byte {
+	body, _, _ := bytes.Cut(note, []byte("\n\n"))
+	return append(bytes.Clone(body), '\n')
 }
 
 // disclose adds all that the event commits to and the book has.
