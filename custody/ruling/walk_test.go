@@ -3,6 +3,7 @@ package ruling_test
 import (
 	"errors"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -41,7 +42,7 @@ func TestRandomWalk(t *testing.T) {
 				checkStep(t, before[it], *s.Item(it), a, err)
 			}
 		}
-		for _, k := range []custody.Kind{custody.KindReleased, custody.KindAccepted, custody.KindDeclined, custody.KindRecalled, custody.KindAssumed} {
+		for _, k := range []custody.Kind{custody.KindReleased, custody.KindAccepted, custody.KindDeclined, custody.KindRecalled, custody.KindAssumed, custody.KindConfirmed} {
 			if admitted[k] == 0 {
 				t.Errorf("seed %d: no %s was admitted, so the walk shows nothing of it", seed, k)
 			}
@@ -60,6 +61,9 @@ func checkStep(t *testing.T, was, is custody.Item, a attempt, err error) {
 	}
 	if is.Custody == was.Custody && (is.Holder != was.Holder || is.Since != was.Since) {
 		t.Fatalf("after %s the holder changed without an event that gave custody", kind)
+	}
+	if kind == custody.KindConfirmed && !reflect.DeepEqual(was, is) {
+		t.Fatalf("a confirmation changed %+v to %+v", was, is)
 	}
 	moved := is.Phase != was.Phase || is.Custody != was.Custody
 	switch {
@@ -91,7 +95,7 @@ func randomAct(s *scene, r *rand.Rand) attempt {
 			basis = append(basis, *leaf)
 		}
 	}
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0, 1:
 		if r.IntN(4) > 0 {
 			by = holder(people, s.Item(item))
@@ -108,6 +112,11 @@ func randomAct(s *scene, r *rand.Rand) attempt {
 		return attempt{By: by, Body: &custody.Declined{Items: some, Reason: custody.DeclineOther}, Basis: basis}
 	case 4:
 		return attempt{By: holder(people, s.Item(item)), Body: &custody.Recalled{Items: some}, Basis: basis}
+	case 5:
+		if r.IntN(3) > 0 {
+			by = holder(people, s.Item(item))
+		}
+		return attempt{By: by, Body: &custody.Confirmed{Items: some}}
 	default:
 		from := holder(people, s.Item(item))
 		assumer := s.Second
