@@ -96,6 +96,18 @@ type Invitation struct {
 	UsedBy  *custody.ID // event id
 }
 
+// Auditor is the token of somebody outside who may read the log's entries.
+type Auditor struct {
+	Hash    evidence.Digest // SHA-256 of the secret
+	Name    string          // the operator's note of who it is; 1..128 characters
+	Issued  time.Time
+	Expires time.Time
+	Revoked *time.Time
+}
+
+// BundleLevel stands for entry bundles where levels of tiles are counted.
+const BundleLevel = -1
+
 // Report is an issued report with its files; ID is filled in by the ledger
 // from the event it is an effect of.
 type Report struct {

@@ -46,6 +46,7 @@ func Run(t *testing.T, config func(t *testing.T) vault.Config) {
 		{"a deposit that outlasts its retention is locked anew", testSlowDeposit},
 		{"ranges", testRanges},
 		{"pending uploads are listed", testListUploads},
+		{"what is kept by name is what was kept first", testKeep},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &bench{config: config(t)}
