@@ -39,6 +39,7 @@ var may = map[string][]string{
 	"custody/ledger":         {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
 	"custody/ledger/docket":  {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "evidence"},
 	"custody/ledger/localpg": {},
+	"custody/gallery":        {"custody/tlog", "custody/ledger/docket", "evidence"},
 	"evidence/vault":         {"evidence"},
 	"evidence/vault/locals3": {},
 	"custody/registrar": {"custody", "custody/standing", "custody/seal", "custody/tlog", "custody/dossier", "custody/verify", "custody/report", "custody/report/pdf",
