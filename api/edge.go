@@ -126,7 +126,7 @@ func (x *exchange) answered(r *http.Request, router *mux.Router, took time.Durat
 	}
 	var m mux.RouteMatch
 	if router.Match(r, &m) && m.Route != nil {
-		if t, err := m.Route.GetPathTemplate(); err == nil {
+		if t, ok := templateOf(m.Route); ok {
 			a.Route = t
 		}
 	}
@@ -141,6 +141,9 @@ func (e *edge) logRequest(r *http.Request, x *exchange, a Answered) {
 	}
 	if !x.caller.Key.IsZero() {
 		attrs = append(attrs, slog.String("key", x.caller.Key.Short()))
+	}
+	if !x.caller.Auditor.IsZero() {
+		attrs = append(attrs, slog.String("auditor", x.caller.Auditor.Short()))
 	}
 	level := slog.LevelInfo
 	if x.fault != nil {

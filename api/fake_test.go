@@ -41,7 +41,7 @@ type fakeRegistrar struct {
 
 var _ registrar.UseCases = (*fakeRegistrar)(nil)
 
-const goodToken, inviteToken = "tok_good", "inv_good"
+const goodToken, inviteToken, auditorToken = "tok_good", "inv_good", "aud_good"
 
 var (
 	someID  = evidence.Sum([]byte("some"))
@@ -53,8 +53,9 @@ func newFake() *fakeRegistrar {
 	f := &fakeRegistrar{spent: map[string]bool{}, now: time.Now, asked: map[string]any{}, keys: map[evidence.Digest]registrar.Assertor{},
 		parts: map[int][]byte{}, partSize: 1 << 20}
 	f.callers = map[string]registrar.Caller{
-		goodToken:   {Key: someID, Org: otherID, Person: someID, Standing: registrar.StandingCertified, Rights: []registrar.Right{registrar.RightHold}},
-		inviteToken: {Invitation: &registrar.Invitation{ID: someID, Purpose: registrar.InviteOrganisation}},
+		goodToken:    {Key: someID, Org: otherID, Person: someID, Standing: registrar.StandingCertified, Rights: []registrar.Right{registrar.RightHold}},
+		auditorToken: {Auditor: otherID},
+		inviteToken:  {Invitation: &registrar.Invitation{ID: someID, Purpose: registrar.InviteOrganisation}},
 	}
 	f.artifact = &fakeArtifact{content: []byte("0123456789")}
 	f.file = fileOf("dossier.zip", "application/zip", []byte("PK not really"))
@@ -145,6 +146,19 @@ func (f *fakeRegistrar) LogDocument(context.Context) (registrar.LogDocument, err
 
 func (f *fakeRegistrar) Checkpoint(context.Context) ([]byte, error) {
 	return someReceipt.Checkpoint, f.note("Checkpoint", registrar.Caller{}, nil)
+}
+
+// someTile is what every tile has but the one that is missing.
+var someTile = bytes.Repeat([]byte("entry "), 1000)
+
+func (f *fakeRegistrar) Tile(_ context.Context, c registrar.Caller, path string) ([]byte, error) {
+	if err := f.note("Tile", c, path); err != nil {
+		return nil, err
+	}
+	if path == "tile/7/999" {
+		return nil, &registrar.NotFound{What: "tile"}
+	}
+	return someTile, nil
 }
 
 func (f *fakeRegistrar) Inclusion(_ context.Context, index, size uint64) (registrar.Inclusion, error) {

@@ -27,6 +27,8 @@ type Config struct {
 	Random io.Reader        // default: crypto/rand.Reader; trace ids
 	Limits Limits
 
+	OpenEntries bool // the log's entries are for everybody, without a token
+
 	Ready   []Check        // what /readyz asks, all at once; default: the use cases' own word
 	Observe func(Answered) // told of every answer when it was given; default: nobody
 }
@@ -135,6 +137,10 @@ func newEdge(use registrar.UseCases, cfg Config) (*edge, *mux.Router, error) {
 	r.Use(e.authenticate, e.validate)
 	r.NotFoundHandler = http.HandlerFunc(e.noRoute)
 	r.MethodNotAllowedHandler = http.HandlerFunc(e.noMethod)
+	t := tiles{use: use, edge: e}
+	for path, answer := range map[string]http.HandlerFunc{"/checkpoint": t.checkpoint, tilePath: t.tile, entriesPath: t.tile} {
+		r.HandleFunc(path, answer).Methods(http.MethodGet, http.MethodHead)
+	}
 	wire.HandlerWithOptions(strict, wire.GorillaServerOptions{BaseRouter: r, ErrorHandlerFunc: e.badRequest})
 	return e, r, nil
 }

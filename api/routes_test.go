@@ -40,6 +40,9 @@ func samples() []sample {
 		{route: "GET /healthz", path: "/healthz", status: 200},
 		{route: "GET /readyz", path: "/readyz", status: 200},
 		{route: "GET /v1/openapi.json", path: "/v1/openapi.json", status: 200},
+		{route: "GET /checkpoint", path: "/checkpoint", status: 200},
+		{route: "GET /tile/{level}/{index}", path: "/tile/1/x001/x234/067.p/8", status: 200},
+		{route: "GET /tile/entries/{index}", path: "/tile/entries/x001/000", status: 200},
 		{route: "GET /v1/log", path: "/v1/log", status: 200},
 		{route: "GET /v1/checkpoint", path: "/v1/checkpoint", status: 200},
 		{route: "GET /v1/log/inclusion", path: "/v1/log/inclusion?index=3&size=8", status: 200},
@@ -192,15 +195,18 @@ func TestEveryRouteAuthenticates(t *testing.T) {
 	sampled["POST /v1/token"] = sample{route: "POST /v1/token", path: "/v1/token", media: jsonType, body: "{}"}
 	seen := 0
 	err = router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-		template, err := route.GetPathTemplate()
-		if err != nil {
-			return err
+		template, ok := templateOf(route)
+		if !ok {
+			return errors.New("a route without a path")
 		}
 		methods, err := route.GetMethods()
 		if err != nil {
 			return err
 		}
 		for _, m := range methods {
+			if m == http.MethodHead { // goes by the name of GET; TestTiles asks
+				continue
+			}
 			seen++
 			name := m + " " + template
 			s, ok := sampled[name]
@@ -237,7 +243,7 @@ func TestEveryRouteAuthenticates(t *testing.T) {
 	if seen != len(sampled) {
 		t.Errorf("the router has %d routes, the samples %d", seen, len(sampled))
 	}
-	if len(public) != 9 {
+	if len(public) != 11 {
 		t.Errorf("%d routes are public; change this number only on purpose", len(public))
 	}
 }

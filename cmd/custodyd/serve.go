@@ -97,7 +97,7 @@ func options(cfg config.Config) (service.Options, error) {
 		RetentionMode: vault.Mode(cfg.S3.RetentionMode), RetentionPeriod: time.Duration(cfg.S3.RetentionPeriod), PolicyFile: cfg.PolicyFile,
 		MaxArtifact: uint64(cfg.Limits.MaxArtifact), MaxPart: int64(cfg.Limits.MaxPart), MaxSubmission: int64(cfg.Limits.MaxSubmission),
 		TokenLife: time.Duration(cfg.TokenLife), InviteLife: time.Duration(cfg.InvitationLife),
-		CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, MetricsListen: cfg.MetricsListen, Drain: time.Duration(cfg.DrainTime)}
+		OpenEntries: cfg.LogEntries == "open", CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, MetricsListen: cfg.MetricsListen, Drain: time.Duration(cfg.DrainTime)}
 	if cfg.OutsideDatabase() {
 		app, migrator, err := cfg.Databases()
 		if err != nil {

@@ -64,8 +64,8 @@ const (
 	StandingRevoked   Standing = "revoked"
 )
 
-// Caller is who asks: the holder of a key, or of an invitation (then only
-// Invitation is set). The zero Caller is nobody and sees what is public.
+// Caller is who asks: the holder of a key, of an invitation (then only
+// Invitation is set) or of an auditor's token (then only Auditor). The zero Caller is nobody and sees what is public.
 type Caller struct {
 	Key        evidence.Digest // SHA-256 of the key's SPKI
 	Org        evidence.Digest // the organisation it belongs to
@@ -74,6 +74,7 @@ type Caller struct {
 	Standing   Standing
 	Rights     []Right
 	Invitation *Invitation
+	Auditor    evidence.Digest // SHA-256 of an auditor's token; then nothing else is set
 }
 
 // May reports whether the caller's certificate has the right. A root key has
@@ -86,7 +87,7 @@ func (c Caller) May(r Right) bool {
 }
 
 // Nobody reports whether c is the zero Caller.
-func (c Caller) Nobody() bool { return c.Key.IsZero() && c.Invitation == nil }
+func (c Caller) Nobody() bool { return c.Key.IsZero() && c.Invitation == nil && c.Auditor.IsZero() }
 
 // Invitation is a one-time permission (see Purpose). Organisation is set for
 // InviteKey: the requested key must belong to it.
@@ -126,7 +127,7 @@ type Entry interface {
 	// or neither. A jti seen before from that key: *Unauthenticated with reason
 	// ReasonReplayed.
 	IssueToken(ctx context.Context, a Assertion) (Token, error)
-	// Bearer finds the caller of an access token or an invitation. Unknown,
+	// Bearer finds the caller of an access token, an invitation or an auditor's token. Unknown,
 	// expired, spent, or the key meanwhile revoked: *Unauthenticated.
 	Bearer(ctx context.Context, secret string) (Caller, error)
 	// Invite makes a one-time token. The caller needs RightCertify, and InviteKey
@@ -192,6 +193,12 @@ type Log interface {
 	Inclusion(ctx context.Context, index, size uint64) (Inclusion, error)
 	// Consistency proves tree size from a prefix of size to; from <= to <= newest, else *Malformed "log.range".
 	Consistency(ctx context.Context, from, to uint64) ([]evidence.Digest, error)
+	// Tile returns a Merkle tile or an entry bundle of the published tree by its
+	// path below the log's prefix, tile/… (C2SP tlog-tiles); its bytes never
+	// change. What is no such path, and what the tree has not: *NotFound. Entry
+	// bundles are for members and auditors, *Forbidden for other callers,
+	// unless the operator opened them to all.
+	Tile(ctx context.Context, c Caller, path string) ([]byte, error)
 	// Trust lists what organisations published: raw material for a policy.
 	Trust(ctx context.Context) (Trust, error)
 }

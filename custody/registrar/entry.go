@@ -12,10 +12,11 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// Prefixes of the two kinds of bearer secrets.
+// Prefixes of the three kinds of bearer secrets.
 const (
-	tokenPrefix  = "tok_"
-	invitePrefix = "inv_"
+	tokenPrefix   = "tok_"
+	invitePrefix  = "inv_"
+	AuditorPrefix = "aud_"
 )
 
 // caller finds where a key stands now.
@@ -94,6 +95,9 @@ func (r *Registrar) Bearer(ctx context.Context, secret string) (Caller, error) {
 		}
 		return Caller{Invitation: inv}, nil
 	}
+	if strings.HasPrefix(secret, AuditorPrefix) {
+		return r.auditor(ctx, hash)
+	}
 	t, err := r.ledger.Token(ctx, hash)
 	switch {
 	case errors.Is(err, docket.ErrNotFound), errors.Is(err, docket.ErrSpent):
@@ -105,6 +109,22 @@ func (r *Registrar) Bearer(ctx context.Context, secret string) (Caller, error) {
 	}
 	c, _, err := r.caller(ctx, t.Key)
 	return c, err
+}
+
+// auditor finds the holder of an auditor's token.
+func (r *Registrar) auditor(ctx context.Context, hash evidence.Digest) (Caller, error) {
+	a, err := r.ledger.Auditor(ctx, hash)
+	switch {
+	case errors.Is(err, docket.ErrNotFound):
+		return Caller{}, &Unauthenticated{Reason: ReasonUnknown}
+	case err != nil:
+		return Caller{}, fault("ledger", err)
+	case a.Revoked != nil:
+		return Caller{}, &Unauthenticated{Reason: ReasonRevoked}
+	case !r.now().Before(a.Expires):
+		return Caller{}, &Unauthenticated{Reason: ReasonExpired}
+	}
+	return Caller{Auditor: hash}, nil
 }
 
 // Invite implements Entry.

@@ -2,9 +2,11 @@ package registrar
 
 import (
 	"context"
+	"errors"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -52,6 +54,23 @@ func (r *Registrar) Consistency(ctx context.Context, from, to uint64) ([]evidenc
 	}
 	p, err := r.ledger.Consistency(ctx, from, to)
 	return p, fault("ledger", err)
+}
+
+// Tile implements Log.
+func (r *Registrar) Tile(ctx context.Context, c Caller, path string) ([]byte, error) {
+	t, err := tlog.ParseTilePath(path)
+	if err != nil {
+		return nil, &NotFound{What: "tile"}
+	}
+	member := c.Standing == StandingCertified || c.Standing == StandingRoot
+	if t.Entries && !r.o.OpenEntries && !member && c.Auditor.IsZero() {
+		return nil, &Forbidden{Rule: "log.entries", Message: "the log's entries are for members and auditors"}
+	}
+	b, err := r.o.Gallery.Tile(ctx, t)
+	if errors.Is(err, docket.ErrNotFound) {
+		return nil, &NotFound{What: "tile"}
+	}
+	return b, fault("log", err)
 }
 
 // Trust implements Log.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -34,6 +35,7 @@ type Ledger interface {
 	Token(ctx context.Context, hash evidence.Digest) (docket.Token, error)
 	SaveInvitation(ctx context.Context, i docket.Invitation) error
 	Invitation(ctx context.Context, hash evidence.Digest) (docket.Invitation, error)
+	Auditor(ctx context.Context, hash evidence.Digest) (docket.Auditor, error)
 
 	// BeginRequest records an idempotent request as in flight; where the caller
 	// used the name before, it returns that record and started false.
@@ -84,6 +86,13 @@ type Record interface {
 	// LogTimes returns, for each authority, the newest log.time event of an
 	// index below n, with the stamped checkpoint it commits to: not before.
 	LogTimes(ctx context.Context, n uint64) ([]docket.LogTime, error)
+}
+
+// Gallery serves the published tree. *gallery.Gallery satisfies it.
+type Gallery interface {
+	// Tile returns a tile or bundle that was checked against the signed root;
+	// docket.ErrNotFound for one that the published tree has not.
+	Tile(ctx context.Context, t tlog.Tile) ([]byte, error)
 }
 
 // Vault is what the use cases need of the object store. It acknowledges only

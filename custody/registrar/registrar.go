@@ -25,6 +25,10 @@ import (
 type Options struct {
 	Ledger Ledger
 	Vault  Vault
+	// Gallery serves tiles and entry bundles; OpenEntries serves the latter to
+	// everybody.
+	Gallery     Gallery
+	OpenEntries bool
 	// Policy returns the trust policy under which reports are verified, with
 	// its exact bytes; nil where the operator has configured none: a report
 	// then says that its signers are unidentified. It is read for every report.

@@ -51,6 +51,8 @@ type Config struct {
 
 	S3 S3 `yaml:"s3"`
 
+	LogEntries string `yaml:"log_entries" default:"members" doc:"who may read the log's entries, which show each key's activity and no content of a case: members, and auditors with a token from custodyd auditor, or open: everybody"`
+
 	PolicyFile string `yaml:"policy_file" doc:"trust policy under which reports are made; read anew for each; default none, and reports say so"`
 
 	Limits Limits `yaml:"limits"`

@@ -51,6 +51,9 @@ func (c Config) Validate() error {
 	if c.Mode != "production" && c.Mode != "test" {
 		refuse("mode", "%q is neither production nor test", c.Mode)
 	}
+	if c.LogEntries != "members" && c.LogEntries != "open" {
+		refuse("log_entries", "%q is neither members nor open", c.LogEntries)
+	}
 	c.validateDatabase(refuse)
 	c.validateStore(refuse)
 	bounded(refuse, "limits.max_part", c.Limits.MaxPart, 5<<20, 5<<30)

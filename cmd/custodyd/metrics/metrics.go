@@ -20,8 +20,8 @@ import (
 type Set struct {
 	registry *prometheus.Registry
 
-	requests, aborted, received, sent, refusals, uploads, events, storeErrors *prometheus.CounterVec
-	requestTime, appendTime, storeTime                                        *prometheus.HistogramVec
+	requests, aborted, received, sent, refusals, uploads, events, storeErrors, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
+	requestTime, appendTime, storeTime                                                                            *prometheus.HistogramVec
 
 	rules struct {
 		sync.Mutex
@@ -47,6 +47,8 @@ func New(from Sources) *Set {
 	s.requests, s.aborted = s.counter(requests), s.counter(aborted)
 	s.received, s.sent, s.refusals = s.counter(received), s.counter(sent), s.counter(refusals)
 	s.uploads, s.events, s.storeErrors = s.counter(uploads), s.counter(events), s.counter(storeErrors)
+	s.tileReads, s.tilesKept, s.tilesRefused = s.counter(tileReads), s.counter(tilesKept), s.counter(tilesRefused)
+	s.tilesRefused.WithLabelValues() // 0 is said from the start: an alarm waits for it to grow
 	s.requestTime, s.appendTime, s.storeTime = s.histogram(requestTime), s.histogram(appendTime), s.histogram(storeTime)
 	s.registry.MustRegister(asked{from}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s

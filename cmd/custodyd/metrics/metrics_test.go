@@ -14,6 +14,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/api"
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/gallery"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/registrar"
 )
@@ -76,6 +77,10 @@ func played(t *testing.T) *Set {
 	})
 	s.Observe(api.Answered{Method: "PUT", Route: "/v1/uploads/{uploadId}/parts/{part}", Status: 200, In: 10, Out: 7, Took: time.Second})
 	s.Observe(api.Answered{Method: "POST", Route: "/v1/events", Status: 422, Code: "rule-refused", Rule: "custody.not-holder", Aborted: true})
+	s.TileServed(gallery.Shelf)
+	s.TileKept(docket.BundleLevel)
+	s.TileKept(0)
+	s.TileRefused()
 	f := &fakeLedger{receipts: []docket.Receipt{{Created: true}, {Created: true}}}
 	l := s.Ledger(f)
 	upload := custody.ID{1}
@@ -111,6 +116,10 @@ func TestWhatIsCounted(t *testing.T) {
 		`custodyd_received_bytes_total{route="/v1/uploads/{uploadId}/parts/{part}"} 10`,
 		`custodyd_sent_bytes_total{route="/v1/uploads/{uploadId}/parts/{part}"} 7`,
 		`custodyd_request_seconds_sum{route="/v1/uploads/{uploadId}/parts/{part}"} 1`,
+		`custodyd_log_reads_total{source="store"} 1`,
+		`custodyd_log_tiles_stored_total{what="bundle"} 1`,
+		`custodyd_log_tiles_stored_total{what="tile"} 1`,
+		`custodyd_log_tiles_refused_total 1`,
 		`custodyd_requests_aborted_total{route="/v1/events"} 1`,
 		`custodyd_refusals_total{code="rule-refused",rule="custody.not-holder"} 1`,
 		`custodyd_uploads_total{what="begun"} 1`, `custodyd_uploads_total{what="finished"} 1`, `custodyd_uploads_total{what="aborted"} 1`,

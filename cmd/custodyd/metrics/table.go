@@ -41,13 +41,16 @@ var (
 	connections  = definition{"custodyd_database_connections", gauge, []string{"state"}, "Connections of this process to the database, as the database sees them."}
 	storeTime    = definition{"custodyd_store_operation_seconds", histogram, []string{"operation"}, "Time of operations of the object store."}
 	storeErrors  = definition{"custodyd_store_errors_total", counter, []string{"operation", "class"}, "Operations of the object store that failed; class is full, given-up (by the caller) or failed."}
+	tileReads    = definition{"custodyd_log_reads_total", counter, []string{"source"}, "Tiles and entry bundles served; source is memory, store, database (a complete one that is not in the store yet, or whose copy there was refused) or edge (a partial one at the log's end)."}
+	tilesKept    = definition{"custodyd_log_tiles_stored_total", counter, []string{"what"}, "Complete tiles and bundles that this process moved to the object store, by what they are: tile or bundle."}
+	tilesRefused = definition{"custodyd_log_tiles_refused_total", counter, nil, "Copies of tiles and bundles in the object store that are not what the signed tree has. None should ever be."}
 	certificate  = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
 	sourceStands = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), database (uploads, connections)."}
 )
 
 // table is all of them, in the order of the document.
 var table = []definition{requests, requestTime, aborted, received, sent, refusals, uploads, uploadsOpen, events, appendTime,
-	logSize, logAge, connections, storeTime, storeErrors, certificate, sourceStands}
+	logSize, logAge, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
 
 // Document is the table of all metrics, in Markdown.
 func Document() string {

@@ -34,6 +34,8 @@ type Options struct {
 	RetentionMode   vault.Mode
 	RetentionPeriod time.Duration
 
+	OpenEntries bool // the log's entries are for everybody; otherwise for members and auditors
+
 	PolicyFile             string // trust policy for reports, read anew for each; "" none
 	MaxArtifact            uint64 // bytes; 0: what the store takes
 	MaxPart, MaxSubmission int64  // bytes of one request; 0: the edge's defaults

@@ -114,9 +114,14 @@ func (s *Service) start(ctx context.Context) error {
 		}
 		chain, vault = s.metrics.Ledger(chain), s.metrics.Vault(vault)
 	}
-	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
+	gallery := s.gallery()
+	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Gallery: gallery, OpenEntries: s.o.OpenEntries, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
 		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, Log: s.o.Log})
-	return s.serve(ctx)
+	if err := s.serve(ctx); err != nil {
+		return err
+	}
+	s.tasks.Go(func() { gallery.Run(s.life, shelveEvery) })
+	return nil
 }
 
 // prepare finds the state directory and the account that children run as.
