@@ -115,6 +115,10 @@ func resolve(o Options) (places, error) {
 
 // dsn is a connection string for lib/pq. Everything the environment (PGPORT,
 // PGOPTIONS and the like) could say otherwise is said.
+// DSN is the connection string with which role uses Database on the server
+// that runs with this socket directory.
+func DSN(socketDir, role string) string { return places{socketDir: socketDir}.dsn(role, Database) }
+
 func (p places) dsn(role, database string) string {
 	return fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable", quoteDSN(p.socketDir), port, quoteDSN(role), quoteDSN(database))
 }
