@@ -124,8 +124,10 @@ func (g *Gallery) shelveLevel(ctx context.Context, v *view, level int) (moved in
 			writing.Go(func() { errs[t.N-done] = g.shelveTile(ctx, v, t) })
 		}
 		writing.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return moved, err
+		for _, err := range errs {
+			if err != nil { // one is enough: the others will be found again
+				return moved, err
+			}
 		}
 		// A crash before this line leaves objects that are found, compared and
 		// left as they are the next time.

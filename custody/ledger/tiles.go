@@ -22,10 +22,11 @@ func (l *Ledger) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	if t.Entries {
 		return l.bundle(ctx, t)
 	}
-	hashes, err := l.forest.tile(ctx, tileID{t.Level, t.N}, t.Width)
+	found, err := l.forest.tile(ctx, tileID{t.Level, t.N}, 0, t.Width-1)
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	hashes := found[0]
 	if len(hashes) < t.Width {
 		return nil, docket.ErrNotFound
 	}
@@ -34,8 +35,14 @@ func (l *Ledger) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 
 func (l *Ledger) bundle(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	first := int64(t.First())
-	rows, err := l.db.QueryContext(ctx, `SELECT leaf FROM custody.events WHERE index >= $1 AND index < $2 ORDER BY index`, first, first+int64(t.Width))
-	leaves, err := collect(rows, err, func(r *sql.Rows) (b []byte, err error) { return b, r.Scan(&b) })
+	rows, err := l.db.QueryContext(ctx, `SELECT event_id, signature, spki FROM custody.events WHERE index >= $1 AND index < $2 ORDER BY index`, first, first+int64(t.Width))
+	leaves, err := collect(rows, err, func(r *sql.Rows) ([]byte, error) {
+		var f tlog.LeafFields
+		if err := r.Scan(idValue{&f.EventID}, &f.Signature, &f.SPKI); err != nil {
+			return nil, err
+		}
+		return f.Encode(), nil
+	})
 	if err != nil {
 		return nil, unavailable(fmt.Errorf("couldn't read %s: %w", t.Path(), err))
 	}

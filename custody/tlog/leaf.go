@@ -54,6 +54,9 @@ type LeafFields struct {
 	SPKI      []byte // DER
 }
 
+// Encode returns the leaf that commits to these.
+func (f LeafFields) Encode() []byte { return encodeLeaf(f.EventID[:], f.Signature, f.SPKI) }
+
 // ParseLeaf reads a leaf; only bytes that Leaf would write pass, of some
 // P-256 key and some signature. Whether that signature holds is a question of
 // its own (seal.PublicKey.VerifyEventID). Errors wrap ErrLeaf.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -44,6 +45,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{options: stage.Options(filepath.Join(stage.Dir(t), "data"))}
 	s.options.Origin, s.options.MetricsListen = origin, "127.0.0.1:0"
+	s.options.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s.start(t)
 	s.officer = ledgertest.Officer(t, s.ledger)
 	document, id := s.ledger.LogDocument()
