@@ -189,6 +189,10 @@ func (c *Client) post(ctx context.Context, body []byte) (status int, contentType
 		return 0, "", nil, err
 	}
 	req.Header.Set("Content-Type", textType)
+	return c.do(req)
+}
+
+func (c *Client) do(req *http.Request) (status int, contentType string, answer []byte, err error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, "", nil, err
@@ -199,4 +203,22 @@ func (c *Client) post(ctx context.Context, body []byte) (status int, contentType
 		err = fmt.Errorf("%w: over %d bytes", ErrAnswer, maxAnswer)
 	}
 	return resp.StatusCode, resp.Header.Get("Content-Type"), answer, err
+}
+
+// Shown fetches the newest head of a log that the witness shows to whoever
+// asks, if it does (C2SP tlog-witness, monitor retrieval), verified by the log's
+// keys: proof of what the log has signed, whatever anybody says.
+func (c *Client) Shown(ctx context.Context, origin string, keys note.Verifiers) (tlog.Checkpoint, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.peer.URL+"/"+OriginHash(origin)+"/checkpoint", nil)
+	if err != nil {
+		return tlog.Checkpoint{}, fmt.Errorf("couldn't ask a witness for its newest head: %w", err)
+	}
+	status, _, body, err := c.do(req)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%w: status %d", ErrAnswer, status)
+	}
+	if err != nil {
+		return tlog.Checkpoint{}, fmt.Errorf("couldn't get a witness's newest head: %w", err)
+	}
+	return tlog.OpenCheckpoint(body, origin, keys)
 }
