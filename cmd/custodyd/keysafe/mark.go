@@ -138,3 +138,32 @@ func (m *Mark) Write() error {
 	m.mu.Unlock()
 	return nil
 }
+
+// Archive moves the marks aside, in every directory, so that the log can go on
+// from an older copy of its database whose loss is signed and recorded. The
+// files stay, under a name with their size and the time: they prove what the
+// log had signed. It returns their new paths.
+func (m *Mark) Archive(now time.Time) (moved []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, path := range m.paths {
+		size, note, err := readMark(path)
+		if err != nil {
+			return moved, err
+		}
+		if note == nil {
+			continue
+		}
+		to := fmt.Sprintf("%s.lost-%d-%s", path, size, now.UTC().Format("20060102T150405Z"))
+		// A copy first: a crash between the two leaves both, and the mark counts.
+		if err := safefile.WriteNew(to, note); err != nil && !errors.Is(err, fs.ErrExist) {
+			return moved, fmt.Errorf("couldn't archive the newest signed checkpoint: %w", err)
+		}
+		if err := os.Remove(path); err != nil {
+			return moved, fmt.Errorf("couldn't move the newest signed checkpoint aside: %w", err)
+		}
+		moved = append(moved, to)
+	}
+	m.size, m.written, m.note = 0, 0, nil
+	return moved, nil
+}

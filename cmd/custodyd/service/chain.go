@@ -13,6 +13,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custodyd/keysafe"
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/witness"
 )
 
 // place is where the configuration has the service's keys.
@@ -44,13 +45,22 @@ func (s *Service) openLedger(ctx context.Context, dsn string) error {
 	if err != nil {
 		return explainKeys(err, place, document)
 	}
+	n := &notary{}
+	s.gatherer = witness.NewGatherer(n, s.o.Witnesses, witness.Options{Log: s.o.Log})
 	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, Logger: s.o.Log,
-		Signed: mark.Signed(), Published: func(cp docket.Checkpoint) { mark.Note(cp.Size, cp.Note) }})
+		Witnesses: verifiers(s.o.Witnesses), Quorum: s.o.Quorum, WitnessWait: s.o.WitnessWait,
+		Signed: mark.Signed(), Outside: func(ctx context.Context, l *ledger.Ledger) error { return askWitnesses(ctx, n, l, s.gatherer) },
+		Published: func(cp docket.Checkpoint) {
+			mark.Note(cp.Size, cp.Note)
+			s.gatherer.Wake()
+		}})
 	if err != nil {
 		return explainAltered(err)
 	}
 	s.ledger = l
+	n.ledger.Store(l)
 	s.tasks.Go(func() { mark.Run(s.life) })
+	s.tasks.Go(func() { s.gatherer.Run(s.life) })
 	s.started("ledger", func(context.Context) error { return errors.Join(l.Close(), mark.Write()) })
 	if l.Founded() {
 		return nil
@@ -93,7 +103,7 @@ func explainAltered(err error) error {
 	if !errors.As(err, &altered) {
 		return err
 	}
-	return fmt.Errorf("couldn't open the log; nothing was signed: %w. Restore the newest copy of the database there is (migrations/BACKUP.md says how, and what to do where there is none)", err)
+	return fmt.Errorf("couldn't open the log; nothing was signed: %w. Restore the newest copy of the database there is (migrations/BACKUP.md says how). Where there is none, custodyd recover shows what is lost, and lets the log go on with a signed record of the loss", err)
 }
 
 // newDocument makes the log document of a new log. Without a configured origin

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/witness"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 )
 
@@ -35,6 +36,12 @@ type Options struct {
 	RetentionPeriod time.Duration
 
 	OpenEntries bool // the log's entries are for everybody; otherwise for members and auditors
+
+	// Witnesses cosign the log's checkpoints; so many different ones make one
+	// witnessed (0: it needs none), and an answer waits for them so long.
+	Witnesses   []witness.Peer
+	Quorum      int
+	WitnessWait time.Duration
 
 	PolicyFile             string // trust policy for reports, read anew for each; "" none
 	MaxArtifact            uint64 // bytes; 0: what the store takes

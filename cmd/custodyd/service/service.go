@@ -20,6 +20,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/registrar"
 	"github.com/evidence-custody/custodyd/custody/verify"
+	"github.com/evidence-custody/custodyd/custody/witness"
 )
 
 // Service is a running service.
@@ -32,6 +33,7 @@ type Service struct {
 	parts     []part // what to stop, in the order it was started
 	ledger    *ledger.Ledger
 	shelf     shelf
+	gatherer  *witness.Gatherer // of cosignatures
 	registrar *registrar.Registrar
 	pair      *certificate.Pair // nil: plain HTTP
 	metrics   *metrics.Set      // nil: nobody asks
