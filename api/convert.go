@@ -72,7 +72,7 @@ func page(cursor *string, limit *int) registrar.Page {
 
 func receipt(r registrar.Receipt) wire.Receipt {
 	return wire.Receipt{EventId: hexOf(r.EventID), Index: int64(r.Index), LeafHash: hexOf(r.LeafHash),
-		Inclusion: each(r.Inclusion, hexOf), Checkpoint: string(r.Checkpoint)}
+		Inclusion: each(r.Inclusion, hexOf), Checkpoint: string(r.Checkpoint), Timestamps: r.Timestamps}
 }
 
 func submission(b *wire.Submission) registrar.Submission {

@@ -98,6 +98,10 @@ func options(cfg config.Config) (service.Options, error) {
 		MaxArtifact: uint64(cfg.Limits.MaxArtifact), MaxPart: int64(cfg.Limits.MaxPart), MaxSubmission: int64(cfg.Limits.MaxSubmission),
 		TokenLife: time.Duration(cfg.TokenLife), InviteLife: time.Duration(cfg.InvitationLife),
 		OpenEntries: cfg.LogEntries == "open", CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, MetricsListen: cfg.MetricsListen, Drain: time.Duration(cfg.DrainTime)}
+	for _, a := range cfg.TimestampAuthorities {
+		o.TimestampAuthorities = append(o.TimestampAuthorities, service.TimestampAuthority(a))
+	}
+	o.TimestampEvery = time.Duration(cfg.TimestampEvery)
 	if cfg.OutsideDatabase() {
 		app, migrator, err := cfg.Databases()
 		if err != nil {

@@ -207,7 +207,15 @@ func (l *Ledger) receiptOf(ctx context.Context, at place) (docket.Receipt, error
 	if err != nil {
 		return docket.Receipt{}, err
 	}
-	return l.receiptAt(ctx, at, cp)
+	r, err := l.receiptAt(ctx, at, cp)
+	if err != nil {
+		return r, err
+	}
+	stamps, err := l.EventTimestamps(ctx, at.index)
+	for _, t := range stamps[at.index] {
+		r.Timestamps = append(r.Timestamps, t.Token)
+	}
+	return r, err
 }
 
 func (l *Ledger) receiptAt(ctx context.Context, at place, cp docket.Checkpoint) (docket.Receipt, error) {

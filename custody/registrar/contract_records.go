@@ -14,6 +14,7 @@ type Receipt struct {
 	LeafHash   evidence.Digest
 	Inclusion  []evidence.Digest // RFC 6962 audit path in the tree of the checkpoint's size
 	Checkpoint []byte            // signed note; its size is > Index
+	Timestamps [][]byte          // RFC 3161, of the event's signature, by independent authorities; they come after the event, if at all
 }
 
 // Party is a person in an organisation; Person is zero where only the

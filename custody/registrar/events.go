@@ -128,7 +128,8 @@ func (r *Registrar) original(ctx context.Context, c Caller, sub docket.Submissio
 }
 
 func receiptOf(d docket.Receipt) Receipt {
-	return Receipt{EventID: d.EventID, Index: d.Index, LeafHash: d.LeafHash, Inclusion: d.Inclusion, Checkpoint: d.Checkpoint}
+	return Receipt{EventID: d.EventID, Index: d.Index, LeafHash: d.LeafHash, Inclusion: d.Inclusion, Checkpoint: d.Checkpoint,
+		Timestamps: d.Timestamps}
 }
 
 // Event implements Events.

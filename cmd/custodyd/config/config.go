@@ -55,6 +55,9 @@ type Config struct {
 
 	PolicyFile string `yaml:"policy_file" doc:"trust policy under which reports are made; read anew for each; default none, and reports say so"`
 
+	TimestampAuthorities TimestampAuthorities `yaml:"timestamp_authorities" doc:"time-stamping authorities (RFC 3161) that are asked for the log's time, independent ones: a list of url and certificate_file (PEM of the authority, or of one above it); as text URL FILE, with commas between; default none"`
+	TimestampEvery       Duration             `yaml:"timestamp_every" default:"1m" doc:"least time between two timestamps of the log's head by one authority, which come only when something happened; 1s to 24h"`
+
 	Limits Limits `yaml:"limits"`
 
 	TokenLife      Duration `yaml:"token_life" default:"15m" doc:"how long an access token opens the API; 1m to 24h"`

@@ -48,7 +48,7 @@ func TestNothingConfiguredIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c != Default() {
+	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("got %+v", c)
 	}
 	if c.Listen != "127.0.0.1:8440" || c.Mode != "production" || !c.S3.TLS || c.Limits.MaxPart != 512<<20 ||
@@ -59,10 +59,11 @@ func TestNothingConfiguredIsValid(t *testing.T) {
 
 // Three texts for each kind of value, to tell which source won.
 var samples = map[reflect.Type][3]string{
-	reflect.TypeFor[string]():   {"/a", "/b", "/c"},
-	reflect.TypeFor[bool]():     {"true", "false", "true"},
-	reflect.TypeFor[Duration](): {"2d", "36h", "90m"},
-	reflect.TypeFor[Size]():     {"1MiB", "2GiB", "3"},
+	reflect.TypeFor[string]():               {"/a", "/b", "/c"},
+	reflect.TypeFor[bool]():                 {"true", "false", "true"},
+	reflect.TypeFor[Duration]():             {"2d", "36h", "90m"},
+	reflect.TypeFor[Size]():                 {"1MiB", "2GiB", "3"},
+	reflect.TypeFor[TimestampAuthorities](): {"http://a.example /a.pem", "http://b.example /b.pem, http://c.example /c.pem", "http://d.example /d.pem"},
 }
 
 // Every value can be set by file, environment and flag, in that order, and is
@@ -120,7 +121,7 @@ func TestEveryField(t *testing.T) {
 				}
 			}
 			for n, apply := range [][]func(field, *Config){{fromFile}, {fromFile, fromText(sample[1])}, {fromFile, fromText(sample[1]), fromText(sample[2])}} {
-				if got, want := read(apply...), read(fromText(sample[n])); !got.Equal(want) {
+				if got, want := read(apply...), read(fromText(sample[n])); !reflect.DeepEqual(got.Interface(), want.Interface()) {
 					t.Errorf("after %d sources it is %v, want %v", n+1, got, want)
 				}
 			}
@@ -149,7 +150,7 @@ func TestOrderOfSources(t *testing.T) {
 	}
 	want := Default()
 	want.Listen, want.TokenLife, want.Limits.MaxPart, want.DataDir = "127.0.0.1:1", Duration(3*time.Minute), 8<<20, filepath.Join(filepath.Dir(path), "state")
-	if c != want {
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	other := write(t, "listen: 127.0.0.1:2\n")
@@ -194,7 +195,7 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("bad flag and variable: %v", err)
 	}
 	for _, text := range []string{"", "# nothing\n", "s3:\n"} {
-		if c, err := Load(flags(t, "--config", write(t, text)), env()); err != nil || c != Default() {
+		if c, err := Load(flags(t, "--config", write(t, text)), env()); err != nil || !reflect.DeepEqual(c, Default()) {
 			t.Errorf("file %q: %+v, %v", text, c, err)
 		}
 	}
@@ -207,7 +208,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back Config
-	if err := back.parse(b); err != nil || back != c {
+	if err := back.parse(b); err != nil || !reflect.DeepEqual(back, c) {
 		t.Errorf("%v\n%s", err, b)
 	}
 }

@@ -91,6 +91,11 @@ func (c *Config) readFile(path string) error {
 			*p = filepath.Join(dir, *p)
 		}
 	}
+	for i := range c.TimestampAuthorities {
+		if p := &c.TimestampAuthorities[i].CertificateFile; *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
 	return nil
 }
 

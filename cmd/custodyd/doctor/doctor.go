@@ -163,6 +163,7 @@ func (v *visit) configuration() {
 		v.note("configuration", "evidence goes to the store in clear, as s3.unsafe_plain_http says: nobody else may be on that network")
 	}
 	v.policy()
+	v.authorities()
 }
 
 // words are an error's, on one line.

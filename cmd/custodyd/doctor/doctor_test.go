@@ -22,6 +22,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custodyd/config"
 	"github.com/evidence-custody/custodyd/custody/ledger/localpg"
 	"github.com/evidence-custody/custodyd/integration/stage"
+	"github.com/evidence-custody/custodyd/migrations"
 )
 
 func TestMain(m *testing.M) { os.Exit(stage.Main(m)) }
@@ -181,6 +182,14 @@ func TestStoppedService(t *testing.T) {
 		{"an unreadable connection string", func(t *testing.T, _ string, v *visit) {
 			v.cfg.DatabaseURLFile = stage.Write(t, "dsn", []byte("postgres://a:hunter2@db:port/%zz?sslmode=perhaps"))
 		}, Problem, "can't be read", false},
+		{"nobody asked for the time", func(*testing.T, string, *visit) {}, Note, "times in the record are claims", true},
+		{"an authority without certificate", func(_ *testing.T, _ string, v *visit) {
+			v.cfg.TimestampAuthorities = config.TimestampAuthorities{{URL: "https://tsa.example/", CertificateFile: "/none"}}
+		}, Problem, "tsa.example", false},
+		{"a certificate of an authority that is none", func(t *testing.T, _ string, v *visit) {
+			b, _ := key(t)
+			v.cfg.TimestampAuthorities = config.TimestampAuthorities{{URL: "https://tsa.example/", CertificateFile: stage.Write(t, "tsa", b)}}
+		}, Problem, "holds no certificate", false},
 		{"a store that doesn't answer", func(t *testing.T, _ string, v *visit) {
 			v.cfg.S3 = config.S3{Endpoint: freePort(t), Bucket: "evidence", AccessKeyFile: stage.Write(t, "a", []byte("access")),
 				SecretKeyFile: stage.Write(t, "s", []byte("hunter2")), RetentionMode: "COMPLIANCE", RetentionPeriod: config.Duration(24 * time.Hour)}
@@ -230,6 +239,13 @@ func TestRunningService(t *testing.T) {
 	cfg.DataDir, cfg.Listen = data, strings.TrimPrefix(svc.URL(), "http://")
 	if f := Configured(t.Context(), cfg); !f.has(OK, "roles, grants and triggers as they must be") || !f.has(OK, "is ready: database, object store, log head") || f.has(Problem, "") {
 		t.Fatalf("a fresh service:\n%s", f.text(t))
+	}
+	// An authority that never answered, an hour later.
+	late := &visit{cfg: cfg, data: data, now: func() time.Time { return time.Now().Add(time.Hour) }}
+	late.cfg.TimestampAuthorities = config.TimestampAuthorities{{URL: "https://tsa.example/"}}
+	late.times(t.Context(), stage.Database(t, data, migrations.RoleApp))
+	if !late.findings.has(Warning, "tsa.example/ has stamped 0 events") {
+		t.Errorf("an hour without the time said:\n%s", late.findings.text(t))
 	}
 	super := stage.Database(t, data, localpg.Superuser)
 	for _, tt := range []struct{ do, undo, say string }{

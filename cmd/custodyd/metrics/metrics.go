@@ -20,8 +20,8 @@ import (
 type Set struct {
 	registry *prometheus.Registry
 
-	requests, aborted, received, sent, refusals, uploads, events, storeErrors, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
-	requestTime, appendTime, storeTime                                                                            *prometheus.HistogramVec
+	requests, aborted, received, sent, refusals, uploads, events, timestamps, storeErrors, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
+	requestTime, appendTime, storeTime                                                                                        *prometheus.HistogramVec
 
 	rules struct {
 		sync.Mutex
@@ -32,6 +32,7 @@ type Set struct {
 // Sources are asked at each scrape. A nil one is left out.
 type Sources struct {
 	Checkpoint  func(context.Context) (size uint64, published time.Time, err error)
+	Timestamps  func(context.Context) (map[string]time.Duration, error) // by authority: how long the oldest event has waited
 	OpenUploads func(context.Context) (int, error)
 	Connections func(context.Context) (map[string]int, error) // by state
 	Certificate func() time.Time                              // when it expires
@@ -49,6 +50,7 @@ func New(from Sources) *Set {
 	s.uploads, s.events, s.storeErrors = s.counter(uploads), s.counter(events), s.counter(storeErrors)
 	s.tileReads, s.tilesKept, s.tilesRefused = s.counter(tileReads), s.counter(tilesKept), s.counter(tilesRefused)
 	s.tilesRefused.WithLabelValues() // 0 is said from the start: an alarm waits for it to grow
+	s.timestamps = s.counter(timestamps)
 	s.requestTime, s.appendTime, s.storeTime = s.histogram(requestTime), s.histogram(appendTime), s.histogram(storeTime)
 	s.registry.MustRegister(asked{from}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
@@ -88,6 +90,15 @@ func (s *Set) Observe(a api.Answered) {
 	}
 }
 
+// Timestamp counts one request to a time-stamping authority of the configuration.
+func (s *Set) Timestamp(authority, of string, err error) {
+	outcome := "kept"
+	if err != nil {
+		outcome = "failed"
+	}
+	s.timestamps.WithLabelValues(authority, of, outcome).Inc()
+}
+
 var ruleForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}$`)
 
 const maxRules = 300
@@ -117,7 +128,7 @@ const askPatience = 3 * time.Second
 func (d definition) desc() *prometheus.Desc { return prometheus.NewDesc(d.name, d.help, d.labels, nil) }
 
 func (a asked) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []definition{uploadsOpen, logSize, logAge, connections, certificate, sourceStands} {
+	for _, d := range []definition{uploadsOpen, logSize, logAge, timesWaiting, connections, certificate, sourceStands} {
 		to <- d.desc()
 	}
 }
@@ -142,6 +153,15 @@ func (a asked) Collect(to chan<- prometheus.Metric) {
 			if stands("ledger", err); err == nil {
 				tell(logSize, float64(size))
 				tell(logAge, time.Since(published).Seconds())
+			}
+		})
+	}
+	if a.Timestamps != nil {
+		both.Go(func() {
+			waiting, err := a.Timestamps(ctx)
+			stands("timestamps", err)
+			for authority, d := range waiting {
+				tell(timesWaiting, d.Seconds(), authority)
 			}
 		})
 	}

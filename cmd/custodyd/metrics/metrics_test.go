@@ -73,6 +73,9 @@ func played(t *testing.T) *Set {
 		Checkpoint:  func(context.Context) (uint64, time.Time, error) { return 42, time.Now().Add(-time.Minute), nil },
 		OpenUploads: func(context.Context) (int, error) { return 3, nil },
 		Connections: func(context.Context) (map[string]int, error) { return map[string]int{"idle": 5}, nil },
+		Timestamps: func(context.Context) (map[string]time.Duration, error) {
+			return map[string]time.Duration{"tsa.example/": 90 * time.Second}, nil
+		},
 		Certificate: func() time.Time { return time.Unix(1_900_000_000, 0) },
 	})
 	s.Observe(api.Answered{Method: "PUT", Route: "/v1/uploads/{uploadId}/parts/{part}", Status: 200, In: 10, Out: 7, Took: time.Second})
@@ -81,6 +84,8 @@ func played(t *testing.T) *Set {
 	s.TileKept(docket.BundleLevel)
 	s.TileKept(0)
 	s.TileRefused()
+	s.Timestamp("tsa.example/", "checkpoint", nil)
+	s.Timestamp("tsa.example/", "event", errors.New("down"))
 	f := &fakeLedger{receipts: []docket.Receipt{{Created: true}, {Created: true}}}
 	l := s.Ledger(f)
 	upload := custody.ID{1}
@@ -129,6 +134,8 @@ func TestWhatIsCounted(t *testing.T) {
 		`custodyd_checkpoint_size 42`, `custodyd_checkpoint_age_seconds 60`, `custodyd_database_connections{state="idle"} 5`,
 		`custodyd_store_operation_seconds_count{operation="abort"} 1`,
 		`custodyd_store_errors_total{class="full",operation="begin"} 1`, `custodyd_store_errors_total{class="failed",operation="read"} 1`,
+		`custodyd_timestamps_total{authority="tsa.example/",of="checkpoint",outcome="kept"} 1`, `custodyd_timestamps_total{authority="tsa.example/",of="event",outcome="failed"} 1`,
+		`custodyd_timestamp_waiting_seconds{authority="tsa.example/"} 90`, `custodyd_source_up{source="timestamps"} 1`,
 		`custodyd_certificate_expiry_timestamp_seconds 1.9e+09`, `custodyd_source_up{source="ledger"} 1`, `custodyd_source_up{source="database"} 1`,
 	} {
 		if !strings.Contains(text, "\n"+want) {

@@ -44,13 +44,15 @@ var (
 	tileReads    = definition{"custodyd_log_reads_total", counter, []string{"source"}, "Tiles and entry bundles served; source is memory, store, database (a complete one that is not in the store yet, or whose copy there was refused) or edge (a partial one at the log's end)."}
 	tilesKept    = definition{"custodyd_log_tiles_stored_total", counter, []string{"what"}, "Complete tiles and bundles that this process moved to the object store, by what they are: tile or bundle."}
 	tilesRefused = definition{"custodyd_log_tiles_refused_total", counter, nil, "Copies of tiles and bundles in the object store that are not what the signed tree has. None should ever be."}
+	timestamps   = definition{"custodyd_timestamps_total", counter, []string{"authority", "of", "outcome"}, "Timestamps asked for by this process; of is checkpoint or event; outcome is kept or failed."}
+	timesWaiting = definition{"custodyd_timestamp_waiting_seconds", gauge, []string{"authority"}, "Age of the oldest event that no checkpoint timestamped by the authority includes; 0: none. It grows while the authority is down; nothing waits for it."}
 	certificate  = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
-	sourceStands = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), database (uploads, connections)."}
+	sourceStands = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, database (uploads, connections)."}
 )
 
 // table is all of them, in the order of the document.
 var table = []definition{requests, requestTime, aborted, received, sent, refusals, uploads, uploadsOpen, events, appendTime,
-	logSize, logAge, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
+	logSize, logAge, timestamps, timesWaiting, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
 
 // Document is the table of all metrics, in Markdown.
 func Document() string {

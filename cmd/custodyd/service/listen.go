@@ -145,6 +145,9 @@ func (s *Service) serveMetrics(ctx context.Context, dsn string) error {
 	if s.pair != nil {
 		from.Certificate = s.pair.NotAfter
 	}
+	if s.keeper != nil {
+		from.Timestamps = s.timestampsWaiting
+	}
 	s.metrics = metrics.New(from)
 	listener, err := listen(ctx, s.o.MetricsListen, "--metrics-listen")
 	if err != nil {

@@ -49,6 +49,9 @@ type Options struct {
 	TokenLife              time.Duration
 	InviteLife             time.Duration
 
+	TimestampAuthorities []TimestampAuthority
+	TimestampEvery       time.Duration // 0: DefaultTimestampEvery
+
 	CertFile, KeyFile string        // of TLS, taken over anew when they change; "" plain HTTP
 	MetricsListen     string        // host:port of Prometheus's /metrics; "" none
 	Drain             time.Duration // how long requests in hand may go on at the stop; 0: DefaultDrain
@@ -62,6 +65,16 @@ type Options struct {
 
 // DefaultDrain is how long requests in hand may go on where nothing is said.
 const DefaultDrain = 30 * time.Second
+
+// TimestampAuthority is asked for the log's time.
+type TimestampAuthority struct {
+	URL             string
+	CertificateFile string // PEM
+}
+
+// DefaultTimestampEvery is the least time between two timestamps of the log's
+// head where nothing is said.
+const DefaultTimestampEvery = time.Minute
 
 // Database is an outside PostgreSQL.
 type Database struct {

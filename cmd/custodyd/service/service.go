@@ -19,6 +19,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/registrar"
+	"github.com/evidence-custody/custodyd/custody/timekeeper"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/custody/witness"
 )
@@ -35,8 +36,9 @@ type Service struct {
 	shelf     shelf
 	gatherer  *witness.Gatherer // of cosignatures
 	registrar *registrar.Registrar
-	pair      *certificate.Pair // nil: plain HTTP
-	metrics   *metrics.Set      // nil: nobody asks
+	keeper    *timekeeper.Keeper // nil: nobody is asked for the time
+	pair      *certificate.Pair  // nil: plain HTTP
+	metrics   *metrics.Set       // nil: nobody asks
 	address   string
 	metricsAt string
 
@@ -77,6 +79,9 @@ func fresh(o Options) *Service {
 	if o.Drain == 0 {
 		o.Drain = DefaultDrain
 	}
+	if o.TimestampEvery == 0 {
+		o.TimestampEvery = DefaultTimestampEvery
+	}
 	if o.Mode == "" {
 		o.Mode = custody.ModeProduction
 	}
@@ -108,6 +113,9 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.openLedger(ctx, dsn); err != nil {
 		return err
 	}
+	if err := s.findAuthorities(); err != nil {
+		return err
+	}
 	var chain registrar.Ledger = s.ledger
 	var vault registrar.Vault = s.shelf
 	if s.o.MetricsListen != "" {
@@ -123,6 +131,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.tasks.Go(func() { gallery.Run(s.life, shelveEvery) })
+	s.keepTime()
 	return nil
 }
 

@@ -43,7 +43,8 @@ type Act struct {
 }
 
 // Receipt shows that an event is in the log. For one event it is always the
-// same: against the first published checkpoint that includes it.
+// same, against the first published checkpoint that includes it, but for the
+// timestamps, which come later.
 type Receipt struct {
 	EventID    custody.ID
 	Index      uint64
@@ -52,6 +53,7 @@ type Receipt struct {
 	Checkpoint []byte            // signed note
 	Size       uint64            // the checkpoint's
 	Root       evidence.Digest   // the checkpoint's
+	Timestamps [][]byte          // of the event's signature (SPEC, Timestamps); none of what was just appended
 	Created    bool              // this call appended it
 	Witnessed  bool              // the quorum of witnesses cosigned the checkpoint
 }
