@@ -35,14 +35,23 @@ type view struct {
 	disclose func(e *docket.Event) bool
 }
 
-// gather returns the dossier of the view at the newest checkpoint.
+// manyEvents is from how many events on a dossier does without tlog-proofs:
+// each repeats the whole checkpoint.
+const manyEvents = 500
+
+// gather returns the dossier of the view at the newest checkpoint that includes
+// all of it, with a quorum of witnesses where there is one.
 func (r *Registrar) gather(ctx context.Context, v view) (*dossier.Dossier, error) {
-	head, err := r.ledger.Checkpoint(ctx)
+	g := &gathering{ctx: ctx, record: r.ledger, events: map[uint64]*docket.Event{}, leaves: map[custody.ID]bool{}, chains: map[custody.ID]bool{}}
+	if err := g.collect(v); err != nil {
+		return nil, fault("ledger", err)
+	}
+	known, err := g.notBefore()
 	if err != nil {
 		return nil, fault("ledger", err)
 	}
-	g := &gathering{ctx: ctx, record: r.ledger, events: map[uint64]*docket.Event{}, leaves: map[custody.ID]bool{}, chains: map[custody.ID]bool{}}
-	if err := g.collect(v); err != nil {
+	head, _, err := r.ledger.Witnessed(ctx, g.last()+1)
+	if err != nil {
 		return nil, fault("ledger", err)
 	}
 	document, _ := r.ledger.LogDocument()
@@ -67,10 +76,24 @@ func (r *Registrar) gather(ctx context.Context, v view) (*dossier.Dossier, error
 			}
 		}
 	}
+	d.Proofs = len(d.Events) < manyEvents
+	t := &timekeeper{ctx: ctx, record: r.ledger, d: d, head: head}
+	if err := t.attach(known); err != nil {
+		return nil, fault("ledger", err)
+	}
 	if err := r.disclose(ctx, d, g, v); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// last is the largest log index gathered.
+func (g *gathering) last() uint64 {
+	var n uint64
+	for index := range g.events {
+		n = max(n, index)
+	}
+	return n
 }
 
 // collect walks from the scope's chains to everything they stand on.

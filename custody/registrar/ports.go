@@ -64,6 +64,10 @@ type Ledger interface {
 type Record interface {
 	LogDocument() ([]byte, custody.ID)
 	Checkpoint(ctx context.Context) (docket.Checkpoint, error)
+	// Witnessed returns the newest checkpoint that the quorum of witnesses
+	// cosigned if it has at least size leaves, waiting a while for one; else the
+	// newest published, with the cosignatures that there are, and quorum false.
+	Witnessed(ctx context.Context, size uint64) (cp docket.Checkpoint, quorum bool, err error)
 	Inclusion(ctx context.Context, index, size uint64) ([]evidence.Digest, error)
 	Consistency(ctx context.Context, from, to uint64) ([]evidence.Digest, error)
 	Event(ctx context.Context, id custody.ID) (*docket.Event, error)
