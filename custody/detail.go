@@ -42,6 +42,9 @@ var allFields = []Field{FieldNote, FieldPlace, FieldMethod, FieldPurpose, FieldC
 	FieldPossessor, FieldStoreRegister, FieldRoadCertificate, FieldFileName, FieldExaminer, FieldTool,
 	FieldWriteBlocker, FieldSource, FieldErrors, FieldOpinion, FieldQualification}
 
+// Fields returns the closed list.
+func Fields() []Field { return append([]Field(nil), allFields...) }
+
 // MaxDetail bounds one detail file and one founding document, in bytes.
 const MaxDetail = 64 << 10
 

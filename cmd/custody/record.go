@@ -11,65 +11,8 @@ import (
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody/keyring"
-	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
 	"github.com/evidence-custody/custodyd/evidence"
 )
-
-func (a *app) dossierCommand() *cobra.Command {
-	return group("dossier", "Fetch the portable record of a case or an item", a.dossierGet())
-}
-
-// fetched is what dossier get prints.
-type fetched struct {
-	Path   string          `json:"path"`
-	SHA256 evidence.Digest `json:"sha256"`
-	Size   int             `json:"size"`
-}
-
-func (a *app) dossierGet() *cobra.Command {
-	var ofCase, ofItem, out string
-	cmd := &cobra.Command{Use: "get", Short: "Fetch a dossier, to verify or hand on", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (ofCase == "") == (ofItem == "") {
-				return usagef("dossier get needs --case or --item")
-			}
-			d, err := a.desk(cmd.Context(), want{})
-			if err != nil {
-				return err
-			}
-			var b []byte
-			if ofCase != "" {
-				id, err := resolve(cmd.Context(), "case", ofCase, casesOf(d))
-				if err != nil {
-					return err
-				}
-				b, err = d.Service.CaseDossier(cmd.Context(), id)
-				if err != nil {
-					return fmt.Errorf("couldn't get the dossier: %w", err)
-				}
-			} else {
-				id, err := resolve(cmd.Context(), "item", ofItem, itemsOf(d))
-				if err != nil {
-					return err
-				}
-				b, err = d.Service.ItemDossier(cmd.Context(), id)
-				if err != nil {
-					return fmt.Errorf("couldn't get the dossier: %w", err)
-				}
-			}
-			if err := safefile.WriteNew(out, b); err != nil {
-				return err
-			}
-			f := fetched{Path: out, SHA256: evidence.Sum(b), Size: len(b)}
-			return a.print(f, func(w io.Writer) {
-				fmt.Fprintf(w, "%s\nsha256 %s\nNot verified yet: custody verify --policy POLICY %s\n", f.Path, f.SHA256, f.Path)
-			})
-		}}
-	cmd.Flags().StringVar(&ofCase, "case", "", "of this case")
-	cmd.Flags().StringVar(&ofItem, "item", "", "of this item")
-	cmd.Flags().StringVarP(&out, "out", "o", "dossier.zip", "file to write; must not exist")
-	return examples(cmd, "custody dossier get --case CASE -o dossier.zip")
-}
 
 func (a *app) logCommand() *cobra.Command {
 	return examples(&cobra.Command{Use: "log", Short: "Check the log's newest checkpoint against those you saw before", Args: cobra.NoArgs,
