@@ -19,7 +19,7 @@ func checkCommand() *cobra.Command {
 		Long: `Reads the whole record again from its exact bytes: every signature, every place in the log, every
 checkpoint, and everything made of them. Holds it to the newest checkpoint kept beside the keys, and looks
 at every artifact's object in the store: there, of its size, and locked. With --bytes it also reads all
-objects and hashes them again.
+objects and hashes them again, and the log's tiles and entry bundles there.
 
 It signs and writes nothing. Exit codes: 0 whole, 1 could not be checked, 3 something is not as recorded.`,
 		Example: "  custodyd check --config /etc/custodyd.yaml\n  custodyd check --data /srv/custody --bytes --json",

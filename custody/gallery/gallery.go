@@ -40,9 +40,13 @@ type Log interface {
 type Store interface {
 	// Keep returns once b is durable under this name; again: no effect.
 	Keep(ctx context.Context, name string, b []byte) error
-	// Kept reads what is under the name, at most limit bytes.
+	// Kept reads what is under the name, at most limit bytes. ErrNotKept where
+	// nothing is, or more.
 	Kept(ctx context.Context, name string, limit int) ([]byte, error)
 }
+
+// ErrNotKept: the store answers, and has not what it should have.
+var ErrNotKept = errors.New("not in the store")
 
 // Source says where what was served came from.
 type Source string

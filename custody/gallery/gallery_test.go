@@ -136,8 +136,11 @@ func (c *cellar) Kept(_ context.Context, name string, limit int) ([]byte, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b, ok := c.objects[name]
-	if c.down || !ok || len(b) > limit {
-		return nil, errors.New("the store has it not, or is down")
+	if c.down {
+		return nil, errors.New("the store is down")
+	}
+	if !ok || len(b) > limit {
+		return nil, gallery.ErrNotKept
 	}
 	return bytes.Clone(b), nil
 }
@@ -352,5 +355,37 @@ func TestReplicasShelveTogether(t *testing.T) {
 		if h.served[gallery.Database] != 0 && h.served[gallery.Shelf] == 0 {
 			t.Errorf("served %v", h.served)
 		}
+	}
+}
+
+// TestCheckShelf tells of each copy that is gone or changed.
+func TestCheckShelf(t *testing.T) {
+	c, s := newChain(66000), newCellar()
+	if _, err := open(c, s).Shelve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check := func() (read uint64, bad []string, err error) {
+		read, err = open(c, s).CheckShelf(t.Context(), func(tile tlog.Tile, why error) { bad = append(bad, tile.Path()) })
+		return read, bad, err
+	}
+	if read, bad, err := check(); read != 515 || len(bad) != 0 || err != nil {
+		t.Errorf("%d read, bad %v, %v", read, bad, err)
+	}
+	gone, changed := tlog.Tile{Level: 1, Width: 256}, tlog.Tile{Entries: true, N: 3, Width: 256}
+	delete(s.objects, gallery.Name(logID, gone))
+	s.objects[gallery.Name(logID, changed)][70] ^= 1
+	if read, bad, err := check(); read != 514 || len(bad) != 2 || bad[0] != gone.Path() || bad[1] != changed.Path() || err != nil {
+		t.Errorf("%d read, bad %v, %v", read, bad, err)
+	}
+	c.shelved[0] = 300
+	if _, bad, err := check(); len(bad) != 3 || bad[1] != "tile/0/257" || err != nil {
+		t.Errorf("bad %v, %v", bad, err)
+	}
+	s.down = true
+	if _, _, err := check(); err == nil {
+		t.Error("a store that is down was checked")
+	}
+	if read, err := open(newChain(0), s).CheckShelf(t.Context(), nil); read != 0 || err != nil {
+		t.Errorf("an empty log: %d read, %v", read, err)
 	}
 }

@@ -195,3 +195,43 @@ func (g *Gallery) Run(ctx context.Context, interval time.Duration) {
 		}
 	}
 }
+
+// CheckShelf reads every tile and bundle that is said to be in the store and
+// tells problem of each that is not there or not what the tree has. It returns
+// how many it read; an error means that it could not go on.
+func (g *Gallery) CheckShelf(ctx context.Context, problem func(t tlog.Tile, why error)) (read uint64, err error) {
+	if err := g.learn(ctx); err != nil {
+		return 0, err
+	}
+	v, err := g.refresh(ctx, g.seen.Load())
+	if errors.Is(err, docket.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for l := 7; l >= docket.BundleLevel; l-- {
+		t := tlog.Tile{Entries: l == docket.BundleLevel, Level: max(l, 0), Width: tlog.TileWidth}
+		for t.N = 0; t.N < (*g.shelved.Load())[l]; t.N++ {
+			if !t.In(v.size) {
+				problem(t, errors.New("it is said to be in the store, and the log is not so long"))
+				break
+			}
+			want, err := g.expected(ctx, v, t)
+			if err != nil {
+				return read, err
+			}
+			b, err := g.o.Store.Kept(ctx, g.name(t), most(t))
+			if err == nil {
+				read++
+				err = want(b)
+			} else if !errors.Is(err, ErrNotKept) {
+				return read, err
+			}
+			if err != nil {
+				problem(t, err)
+			}
+		}
+	}
+	return read, nil
+}

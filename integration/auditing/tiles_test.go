@@ -294,6 +294,15 @@ func (s *site) readFromStore(t *testing.T, cp docket.Checkpoint, _ string) {
 	for _, tile := range damaged {
 		flip(t, s.options.Data, gallery.Name(s.id, tile))
 	}
+	result, err := service.Check(stage.Context(t), s.options, true, func(uint64, uint64) {})
+	if err != nil || len(result.Problems) != 2 || result.Tiles != tlog.FullTiles(0, cp.Size)*2+tlog.FullTiles(1, cp.Size) {
+		t.Errorf("the check of the whole: %+v, %v", result, err)
+	}
+	for i, tile := range damaged {
+		if err == nil && len(result.Problems) == 2 && result.Problems[i].About != gallery.Name(s.id, tile) {
+			t.Errorf("the check of the whole says of %s: %+v", tile.Path(), result.Problems[i])
+		}
+	}
 	var said loud
 	s.options.Log, s.options.OpenEntries = slog.New(slog.NewTextHandler(&said, nil)), true
 	s.start(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evidence-custody/custodyd/cmd/custodyd/service"
+	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
 
@@ -37,7 +38,28 @@ func TestCommands(t *testing.T) {
 	if d := run(1, "check", "--data", data); !strings.Contains(string(d.Stderr), "stop it first") {
 		t.Errorf("beside a running service: %s", d.Stderr)
 	}
+	// Auditors' tokens come and go while it runs.
+	var issued struct {
+		Token string
+		service.Auditor
+	}
+	if err := json.Unmarshal(run(0, "auditor", "issue", "--data", data, "--name", "expert", "--life", "30d", "--json").Stdout, &issued); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(issued.Token, "aud_") || issued.ID != evidence.Sum([]byte(issued.Token)) || issued.Expires.Sub(issued.Issued) != 30*24*time.Hour {
+		t.Errorf("issued: %+v", issued)
+	}
+	for _, args := range [][]string{{"issue"}, {"issue", "--name", "x", "--life", "soon"}, {"revoke", "x"}} {
+		run(2, append([]string{"auditor"}, args...)...)
+	}
 	stage.Stop(t, svc)
+
+	// And while it doesn't.
+	run(0, "auditor", "revoke", issued.ID.String(), "--data", data)
+	run(1, "auditor", "revoke", evidence.Sum(nil).String(), "--data", data)
+	if d := run(0, "auditor", "list", "--data", data); !strings.Contains(string(d.Stdout), "revoked  \"expert\"") || strings.Contains(string(d.Stdout), issued.Token) {
+		t.Errorf("%s", d.Stdout)
+	}
 
 	var whole service.CheckResult
 	if err := json.Unmarshal(run(0, "check", "--data", data, "--bytes", "--json").Stdout, &whole); err != nil {

@@ -27,12 +27,13 @@ type CheckResult struct {
 	Signed    uint64    `json:"signed"`    // size of the newest checkpoint kept beside the keys; 0 for none
 	Artifacts uint64    `json:"artifacts"` // looked at in the store
 	Bytes     uint64    `json:"bytes"`     // read and hashed again
+	Tiles     uint64    `json:"tiles"`     // of the log in the store, bundles included: read and compared
 	Problems  []Problem `json:"problems"`
 }
 
 // Problem is something that is not as the record says.
 type Problem struct {
-	About string `json:"about"` // "record", "checkpoint", or an item's id
+	About string `json:"about"` // "record", "checkpoint", an item's id, or a tile's name in the store
 	What  string `json:"what"`
 }
 
@@ -46,7 +47,7 @@ func (r *CheckResult) problem(about, format string, args ...any) {
 // Check reads the whole record again, holds it to the newest checkpoint kept
 // beside the keys, and looks at every artifact's object in the store: its
 // size, its version and its lock; with bytes, it reads them all and hashes them
-// again. It signs and writes nothing, and needs no key. An error means that it
+// again, and the log's tiles there too. It signs and writes nothing, and needs no key. An error means that it
 // could not check.
 func Check(ctx context.Context, o Options, bytes bool, progress Progress) (result *CheckResult, err error) {
 	s, l, shelf, err := inspect(ctx, o)
@@ -84,6 +85,11 @@ func Check(ctx context.Context, o Options, bytes bool, progress Progress) (resul
 	}
 	for _, index := range times {
 		result.problem(fmt.Sprintf("event %d", index), "the timestamp that it commits to is no longer in the database")
+	}
+	if bytes && result.Whole() { // where the record itself is altered, there is nothing to compare with
+		if err := checkShelf(ctx, l, id, shelf, result); err != nil {
+			return nil, err
+		}
 	}
 	err = everyArtifact(ctx, l, func(a docket.Artifact, done, all uint64) error {
 		progress(done, all)

@@ -2,9 +2,14 @@ package service
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/gallery"
+	"github.com/evidence-custody/custodyd/custody/ledger"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 )
 
@@ -30,5 +35,19 @@ func (k keeper) Keep(ctx context.Context, name string, b []byte) error {
 }
 
 func (k keeper) Kept(ctx context.Context, name string, limit int) ([]byte, error) {
-	return k.store.Kept(ctx, name, limit)
+	b, err := k.store.Kept(ctx, name, limit)
+	if errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrSize) {
+		err = fmt.Errorf("%w: %w", gallery.ErrNotKept, err)
+	}
+	return b, err
+}
+
+// checkShelf holds the log's complete tiles and bundles in the store to the
+// tree.
+func checkShelf(ctx context.Context, l *ledger.Ledger, id custody.ID, sh shelf, result *CheckResult) (err error) {
+	g := gallery.New(gallery.Options{Log: l, Store: keeper{sh.store}, ID: id})
+	result.Tiles, err = g.CheckShelf(ctx, func(t tlog.Tile, why error) {
+		result.problem(gallery.Name(id, t), "its copy in the store is not what the log has: %v", why)
+	})
+	return err
 }
