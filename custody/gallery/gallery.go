@@ -75,8 +75,10 @@ type Options struct {
 
 // Gallery serves one log. It is safe for concurrent use.
 type Gallery struct {
-	o    Options
-	keep memory
+	o       Options
+	keep    memory
+	wanting chan tlog.Tile // whose copy in the store is gone or another
+
 	busy chan struct{} // bounds reads of the database: strangers must not use up its connections
 
 	refreshing sync.Mutex
@@ -101,7 +103,7 @@ func New(o Options) *Gallery {
 	if o.Refused == nil {
 		o.Refused = func() {}
 	}
-	return &Gallery{o: o, busy: make(chan struct{}, maxReads), keep: memory{limit: 32 << 20}}
+	return &Gallery{o: o, busy: make(chan struct{}, maxReads), keep: memory{limit: 32 << 20}, wanting: make(chan tlog.Tile, 64)}
 }
 
 // view is a published tree, with its partial tiles, checked against its root.

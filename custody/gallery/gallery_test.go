@@ -261,6 +261,9 @@ func TestWhatDoesNotHashIsNotServed(t *testing.T) {
 			if err != nil || !bytes.Equal(b, good) || h.served[gallery.Database] != 1 {
 				t.Errorf("%s, %s: %v, served %v", tile.Path(), what, err, h.served)
 			}
+			if n, err := h.Shelve(t.Context()); n != 1 || err != nil || !bytes.Equal(s.objects[name], good) {
+				t.Errorf("%s, %s: %d stored anew, %v", tile.Path(), what, n, err)
+			}
 			if noticed := h.refused == 1; noticed == (what == "long" && !tile.Entries) { // more than is asked for is not even read
 				t.Errorf("%s, %s: refused %d times", tile.Path(), what, h.refused)
 			}
@@ -372,6 +375,17 @@ func TestCheckShelf(t *testing.T) {
 		t.Errorf("%d read, bad %v, %v", read, bad, err)
 	}
 	gone, changed := tlog.Tile{Level: 1, Width: 256}, tlog.Tile{Entries: true, N: 3, Width: 256}
+	lost := open(c, s)
+	delete(s.objects, gallery.Name(logID, gone))
+	if _, err := lost.Shelve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lost.Tile(t.Context(), gone); err != nil {
+		t.Error(err)
+	}
+	if n, err := lost.Shelve(t.Context()); n != 1 || err != nil || s.objects[gallery.Name(logID, gone)] == nil {
+		t.Errorf("%d stored anew, %v", n, err)
+	}
 	delete(s.objects, gallery.Name(logID, gone))
 	s.objects[gallery.Name(logID, changed)][70] ^= 1
 	if read, bad, err := check(); read != 514 || len(bad) != 2 || bad[0] != gone.Path() || bad[1] != changed.Path() || err != nil {

@@ -49,6 +49,9 @@ func (g *Gallery) fromStore(ctx context.Context, t tlog.Tile, want func([]byte) 
 	}
 	b, err := g.o.Store.Kept(ctx, g.name(t), most(t))
 	if err != nil {
+		if errors.Is(err, ErrNotKept) {
+			g.miss(t)
+		}
 		if ctx.Err() == nil {
 			g.o.Logger.Warn("couldn't read a tile from the object store; the database has it", "tile", t.Path(), "error", err)
 		}
@@ -56,10 +59,37 @@ func (g *Gallery) fromStore(ctx context.Context, t tlog.Tile, want func([]byte) 
 	}
 	if err := want(b); err != nil {
 		g.o.Refused()
+		g.miss(t)
 		g.o.Logger.Error("the object store holds another tile than the signed tree; it is not served, the database has it", "tile", t.Path(), "object", g.name(t), "error", err)
 		return nil, false
 	}
 	return b, true
+}
+
+// miss notes a tile that the store should have and has not. If too many are
+// noted the next reader of it will.
+func (g *Gallery) miss(t tlog.Tile) {
+	select {
+	case g.wanting <- t:
+	default:
+	}
+}
+
+// mend lays the true tile above what readers found in the store: gone, or
+// another. Nothing is taken away there, and the log says that it was done.
+func (g *Gallery) mend(ctx context.Context, v *view) (n int, err error) {
+	for {
+		select {
+		case t := <-g.wanting:
+			if err := g.shelveTile(ctx, v, t); err != nil {
+				return n, err
+			}
+			n++
+			g.o.Logger.Warn("stored a tile anew, whose copy in the object store was gone or another", "tile", t.Path(), "object", g.name(t))
+		default:
+			return n, nil
+		}
+	}
 }
 
 // Shelve moves what became complete to the object store, and returns how many
@@ -98,7 +128,10 @@ func (g *Gallery) shelve(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	moved := 0
+	moved, err := g.mend(ctx, v)
+	if err != nil {
+		return moved, err
+	}
 	// From the top: with the few tiles above it in the store and in memory, a
 	// tile below costs one read.
 	for l := 7; l >= docket.BundleLevel; l-- {
