@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,6 +30,9 @@ type state struct {
 
 func readState(ctx context.Context, q querier, query string) (s state, err error) {
 	err = q.QueryRowContext(ctx, query).Scan(&s.size, idValue{&s.root}, &s.frontier)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = docket.AlteredF("log_state is empty")
+	}
 	return s, err
 }
 

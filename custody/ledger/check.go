@@ -32,7 +32,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	c := &checking{ctx: ctx, tx: tx, l: l, all: newLayer(), links: map[linkID]bool{}}
-	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.timestamps, c.cosignatures} {
+	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.reports, c.timestamps, c.cosignatures} {
 		if err := step(); err != nil {
 			return fmt.Errorf("couldn't confirm the record: %w", unavailable(err))
 		}
@@ -64,10 +64,11 @@ type checking struct {
 	frontier tlog.Frontier
 	edge     edge
 	full     []tile
-	kinds    []custody.Kind                   // by index
-	received map[custody.ID]*custody.Received // by item: what the service measured
-	roots    map[uint64]evidence.Digest       // root at each published size
-	sizes    []uint64                         // published, ascending
+	kinds    []custody.Kind                       // by index
+	issued   map[custody.ID]*custody.ReportIssued // by event id
+	received map[custody.ID]*custody.Received     // by item: what the service measured
+	roots    map[uint64]evidence.Digest           // root at each published size
+	sizes    []uint64                             // published, ascending
 }
 
 // nothing is the source below an empty world.
@@ -82,7 +83,7 @@ func (c *checking) events() error {
 	if c.sizes, err = collect(rows, err, scanInto(func(n *uint64) []any { return []any{n} })); err != nil {
 		return err
 	}
-	c.received = map[custody.ID]*custody.Received{}
+	c.received, c.issued = map[custody.ID]*custody.Received{}, map[custody.ID]*custody.ReportIssued{}
 	c.told, c.shown = map[custody.ID]bool{}, map[custody.ID]bool{}
 	c.roots, c.spkis, c.docs = map[uint64]evidence.Digest{}, map[custody.ID]uint64{}, map[custody.ID]string{}
 	for next := uint64(0); ; {
@@ -179,6 +180,9 @@ func (c *checking) event(e *docket.Event, words map[custody.ID][]byte) error {
 	if b, ok := e.Statement.Predicate.Body.(*custody.Received); ok {
 		c.received[b.Item] = b
 	}
+	if b, ok := e.Statement.Predicate.Body.(*custody.ReportIssued); ok {
+		c.issued[e.EventID] = b
+	}
 	for _, link := range e.Statement.Predicate.Chains {
 		c.links[linkID{link.ID, link.Seq, e.Index}] = true
 	}
@@ -258,6 +262,13 @@ func (c *checking) state() error {
 	mine, err := c.frontier.MarshalBinary()
 	if err != nil {
 		return err
+	}
+	rows := 0
+	if err := c.tx.QueryRowContext(c.ctx, `SELECT count(*) FROM custody.log_state`).Scan(&rows); err != nil {
+		return err
+	}
+	if rows != 1 {
+		return docket.AlteredF("log_state has %d rows", rows)
 	}
 	if s.size != c.frontier.Size() || s.root != c.frontier.Root() || !bytes.Equal(s.frontier, mine) {
 		return docket.AlteredF("log_state says %d events with root %s; they are %d with root %s", s.size, s.root.Short(), c.frontier.Size(), c.frontier.Root().Short())

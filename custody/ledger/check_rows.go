@@ -144,7 +144,7 @@ func (c *checking) keyRows() error {
 }
 
 // words: no detail and no document that no event commits to, none with other
-// bytes. That every event has its own was checked with the event.
+// bytes or as another thing. That every event has its own was checked with the event.
 func (c *checking) words() error {
 	var sum evidence.Digest
 	var b []byte
@@ -159,7 +159,13 @@ func (c *checking) words() error {
 			return err
 		}
 	}
-	return nil
+	var typ string
+	return c.each(`SELECT sha256, type FROM custody.documents`, []any{idValue{&sum}, &typ}, func() error {
+		if c.docs[sum] != typ {
+			return docket.AlteredF("document %s is listed as %.40q and is not", sum.Short(), typ)
+		}
+		return nil
+	})
 }
 
 // artifacts: every row is what its artifact.deposited says, and its block
@@ -191,6 +197,32 @@ func (c *checking) artifacts() error {
 	return nil
 }
 
+// reports: every report and every file of one is what its event says. The
+// files' digests are in the record; that one is gone changes nothing of it.
+func (c *checking) reports() error {
+	var id, sum evidence.Digest
+	var of custody.ID
+	var who custody.Party
+	if err := c.each(`SELECT id, case_id, org, person FROM custody.reports`, []any{idValue{&id}, idValue{&of}, idValue{&who.Org}, idValue{&who.Person}}, func() error {
+		if b := c.issued[id]; b == nil || b.Case != of || b.For != who {
+			return docket.AlteredF("report %s is not as it was issued", id.Short())
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	var name string
+	var b []byte
+	return c.each(`SELECT report, name, sha256, bytes FROM custody.report_files`, []any{idValue{&id}, &name, idValue{&sum}, &b}, func() error {
+		issued := c.issued[id]
+		if issued == nil || evidence.Sum(b) != sum || name != "report.json" && name != "report.pdf" ||
+			name == "report.json" && sum != issued.Files.JSON || name == "report.pdf" && sum != issued.Files.PDF {
+			return docket.AlteredF("file %.64q is not the one issued with report %s", name, id.Short())
+		}
+		return nil
+	})
+}
+
 // timestamps: every token is of what it is kept for. Whom to believe about time
 // is the verifier's to say.
 func (c *checking) timestamps() error {
@@ -205,12 +237,12 @@ func (c *checking) timestamps() error {
 		}
 		return nil
 	}
-	err := c.each(`SELECT t.index, t.sha256, t.token, t.said, e.signature FROM custody.event_timestamps t JOIN custody.events e USING (index)`,
+	err := c.each(`SELECT t.index, t.sha256, t.token, t.said, e.signature FROM custody.event_timestamps t LEFT JOIN custody.events e USING (index)`,
 		[]any{&index, idValue{&sum}, &token, &said, &signature}, func() error { return right(signature, "event", index) })
 	if err != nil {
 		return err
 	}
-	return c.each(`SELECT t.size, c.root, t.sha256, t.token, t.said FROM custody.checkpoint_timestamps t JOIN custody.checkpoints c USING (size)`,
+	return c.each(`SELECT t.size, c.root, t.sha256, t.token, t.said FROM custody.checkpoint_timestamps t LEFT JOIN custody.checkpoints c USING (size)`,
 		[]any{&size, idValue{&root}, idValue{&sum}, &token, &said}, func() error {
 			return right(tlog.Checkpoint{Origin: c.id.doc.Origin, Size: size, Root: root}.Body(), "the checkpoint of size", size)
 		})
@@ -224,8 +256,11 @@ func (c *checking) cosignatures() error {
 	var line tlog.Signature
 	var hash []byte
 	var said time.Time
-	return c.each(`SELECT w.size, c.root, w.name, w.key_hash, w.signature, w.said FROM custody.cosignatures w JOIN custody.checkpoints c USING (size)`,
+	return c.each(`SELECT w.size, c.root, w.name, w.key_hash, w.signature, w.said FROM custody.cosignatures w LEFT JOIN custody.checkpoints c USING (size)`,
 		[]any{&size, idValue{&root}, &line.Name, &hash, &line.Bytes, &said}, func() error {
+			if len(hash) != 4 {
+				return docket.AlteredF("the cosignature of %.80q kept for the checkpoint of size %d has no key hash", line.Name, size)
+			}
 			line.KeyHash = binary.BigEndian.Uint32(hash)
 			text := tlog.Checkpoint{Origin: c.id.doc.Origin, Size: size, Root: root}.Body()
 			for _, v := range c.l.cfg.Witnesses {

@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,86 +15,6 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 )
-
-// A superuser drops the guards and changes one thing; Check, or already Open,
-// says so.
-func TestCheckFindsChanges(t *testing.T) {
-	ctx := testContext(t)
-	d := ledgertest.NewDatabase(t)
-	l := d.Open(t)
-	ledgertest.Retell(t, l, rulingtest.Recovered(t).Story, 0)
-	appendCases(t, l, rulingtest.Everything(t), 400)
-	if err := l.Check(ctx); err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	changes := map[string]string{
-		"a payload":           `UPDATE custody.events SET payload = payload || ' ' WHERE index = 20`,
-		"a signature":         `UPDATE custody.events SET signature = (SELECT signature FROM custody.events WHERE index = 3) WHERE index = 20`,
-		"a key swapped":       `UPDATE custody.events SET spki = (SELECT spki FROM custody.events WHERE index = 3) WHERE index = 20`,
-		"a leaf hash":         `UPDATE custody.events SET leaf_hash = sha256('x') WHERE index = 20`,
-		"an event's place":    `UPDATE custody.events SET index = CASE index WHEN 20 THEN 900 ELSE index END`,
-		"an event gone":       `DELETE FROM custody.events WHERE index = 20`,
-		"the last event gone": `DELETE FROM custody.events WHERE index = (SELECT max(index) FROM custody.events)`,
-		"a link gone":         `DELETE FROM custody.links WHERE index = 20`,
-		"a link added":        `INSERT INTO custody.links VALUES (sha256('x'), 0, 20)`,
-		"a key's bytes":       `UPDATE custody.keys SET spki = spki || ' ' WHERE index = 1`,
-		"a key gone":          `DELETE FROM custody.keys WHERE index = 1`,
-		"a detail's bytes":    `UPDATE custody.details SET bytes = bytes || ' '`,
-		"a detail gone":       `DELETE FROM custody.details WHERE sha256 = (SELECT sha256 FROM custody.details ORDER BY 1 LIMIT 1)`,
-		"a document gone":     `DELETE FROM custody.documents WHERE type = 'person'`,
-		"a document's bytes":  `UPDATE custody.documents SET bytes = bytes || ' ' WHERE type = 'person'`,
-		"a tile":              `UPDATE custody.tiles SET hashes = set_byte(hashes, 77, 255 - get_byte(hashes, 77))`,
-		"a tile's root":       `UPDATE custody.tiles SET root = sha256('x')`,
-		"a tile gone":         `DELETE FROM custody.tiles`,
-		"a note":              `UPDATE custody.notes SET note = set_byte(note, 150, get_byte(note, 150) # 1) WHERE size = (SELECT min(size) FROM custody.notes)`,
-		"a note's size":       `UPDATE custody.notes SET size = size - 1 WHERE size = (SELECT min(size) FROM custody.notes)`,
-		"a detail added":      `INSERT INTO custody.details VALUES (sha256('x'), 'x')`,
-		"the newest head":     `DELETE FROM custody.checkpoints WHERE size = (SELECT max(size) FROM custody.checkpoints)`,
-		"a checkpoint's root": `UPDATE custody.checkpoints SET root = sha256('x') WHERE size = 30`,
-		"a checkpoint gone":   `DELETE FROM custody.checkpoints WHERE size = 30`,
-		"log_state's size":    `UPDATE custody.log_state SET size = size - 1`,
-		"log_state's root":    `UPDATE custody.log_state SET root = sha256('x')`,
-		"a holder":            `UPDATE custody.chains SET state = jsonb_set(state::jsonb, '{item,holder,person}', to_jsonb(repeat('ab', 32)))::json WHERE type = 'item'`,
-		"a head":              `UPDATE custody.chains SET seq = seq + 1 WHERE type = 'case'`,
-		"a chain's case":      `UPDATE custody.chains SET case_id = sha256('x') WHERE type = 'item'`,
-		"a chain gone":        `DELETE FROM custody.chains WHERE type = 'grant'`,
-		"a part added":        `INSERT INTO custody.parts SELECT case_id, '', sha256('x'), '', 'agency', 1, NULL FROM custody.parts LIMIT 1`,
-		"a part gone":         `DELETE FROM custody.parts WHERE part = 'recipient'`,
-		"an artifact":         `INSERT INTO custody.artifacts (item, case_id, sha256, size, block_root, sha1, md5, bucket, key, version, encoding, retention_mode, retain_until, block_leaves, stored_at) VALUES (sha256('i'), sha256('c'), sha256('a'), 1, sha256('r'), repeat('x', 20)::bytea, repeat('x', 16)::bytea, 'b', 'k', 'v', 'plain', 'GOVERNANCE', now(), sha256('l'), now())`,
-	}
-	for name, change := range changes {
-		t.Run(name, func(t *testing.T) {
-			c := d.Copy(t)
-			unguard(t, c)
-			super := c.Connect(t, localpg.Superuser)
-			res, err := super.ExecContext(ctx, change)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n, err := res.RowsAffected(); err != nil || n == 0 {
-				t.Fatalf("nothing was changed: %v", err)
-			}
-			if err := openAndCheck(ctx, c); err == nil {
-				t.Error("nobody noticed")
-			} else if a := new(docket.Altered); !errors.As(err, &a) {
-				t.Errorf("noticed, but not as a change: %v", err)
-			}
-		})
-	}
-	if err := openAndCheck(ctx, d.Copy(t)); err != nil {
-		t.Errorf("the unchanged copy: %v", err)
-	}
-}
-
-func openAndCheck(ctx context.Context, d ledgertest.Database) error {
-	l, err := ledger.Open(ctx, d.Config())
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	return l.Check(ctx)
-}
 
 // unguard takes away triggers and constraints, as only a superuser can.
 func unguard(t *testing.T, d ledgertest.Database) {

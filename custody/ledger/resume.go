@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -57,6 +58,9 @@ func (l *Ledger) readHead(ctx context.Context) (s state, cp docket.Checkpoint, e
 	err = l.db.QueryRowContext(ctx, `SELECT s.size, s.root, s.frontier, c.size, c.root, c.published_at FROM custody.log_state s
 		LEFT JOIN LATERAL (SELECT * FROM custody.checkpoints ORDER BY size DESC LIMIT 1) c ON true WHERE s.one`).
 		Scan(&s.size, idValue{&s.root}, &s.frontier, &size, idPtr{&root}, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, cp, docket.AlteredF("log_state is empty")
+	}
 	if err != nil {
 		return s, cp, fmt.Errorf("couldn't read the log's state (is the database migrated?): %w", unavailable(err))
 	}
@@ -129,6 +133,9 @@ func (l *Ledger) checkTail(ctx context.Context, size uint64) error {
 // readIdentity reads the log document of event 0 and holds our keys to it.
 func (l *Ledger) readIdentity(ctx context.Context) (*identity, error) {
 	genesis, err := l.EventAt(ctx, 0)
+	if errors.Is(err, docket.ErrNotFound) {
+		return nil, docket.AlteredF("event 0 is gone")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read genesis: %w", err)
 	}
@@ -139,6 +146,9 @@ func (l *Ledger) readIdentity(ctx context.Context) (*identity, error) {
 	blobs, err := l.Blobs(ctx, b.Document)
 	if err != nil {
 		return nil, err
+	}
+	if blobs[b.Document] == nil {
+		return nil, docket.AlteredF("the log document is gone")
 	}
 	return l.identify(blobs[b.Document])
 }

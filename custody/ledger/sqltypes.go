@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/lib/pq"
@@ -27,7 +26,7 @@ type idValue struct{ to *custody.ID }
 func (v idValue) Scan(src any) error {
 	b, ok := src.([]byte)
 	if !ok || len(b) != len(custody.ID{}) {
-		return fmt.Errorf("couldn't read a digest column of %d bytes", len(b))
+		return docket.AlteredF("a digest is kept in %d bytes", len(b))
 	}
 	copy(v.to[:], b)
 	return nil
