@@ -60,7 +60,8 @@ func (s Salt) MarshalText() ([]byte, error) {
 // UnmarshalText implements encoding.TextUnmarshaler, strictly.
 func (s *Salt) UnmarshalText(b []byte) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(b))
-	if err != nil || len(raw) != len(s) {
+	// The comparison: decoding passes over line breaks.
+	if err != nil || len(raw) != len(s) || base64.RawURLEncoding.EncodeToString(raw) != string(b) {
 		return Refuse("detail.salt", "salt", "must be 32 bytes in base64url without padding")
 	}
 	copy(s[:], raw)

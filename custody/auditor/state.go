@@ -2,6 +2,7 @@ package auditor
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,10 +67,7 @@ func parseState(b []byte) (auditState, error) {
 		return auditState{}, fmt.Errorf("couldn't read it: not in the form of %s: %w", AuditFormat, ErrState)
 	}
 	if len(s.Keys) > maxWatched || !slices.IsSortedFunc(s.Keys, func(a, b watched) int {
-		if c := a.Key.Compare(b.Key); c != 0 {
-			return c
-		}
-		return 1
+		return cmp.Or(a.Key.Compare(b.Key), -1) // none stands twice
 	}) {
 		return auditState{}, fmt.Errorf("couldn't read it: its keys are not sorted, or more than %d: %w", maxWatched, ErrState)
 	}

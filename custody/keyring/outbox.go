@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -230,10 +231,18 @@ func readStrict(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read stored event: %w", err)
 	}
+	return decodeStrict(b, v)
+}
+
+// decodeStrict reads one JSON value of known members, and nothing after it.
+func decodeStrict(b []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return fmt.Errorf("couldn't read stored event: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("couldn't read stored event: something follows it")
 	}
 	return nil
 }

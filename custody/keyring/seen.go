@@ -1,7 +1,6 @@
 package keyring
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,9 +77,7 @@ func (s *SeenStore) Last(log evidence.Digest) (head Head, ok bool, err error) {
 	if err != nil {
 		return Head{}, false, fmt.Errorf("couldn't read seen head: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&head); err != nil || head.Size == 0 {
+	if err := decodeStrict(b, &head); err != nil || head.Size == 0 {
 		return Head{}, false, errors.Join(errors.New("couldn't read seen head: garbled file "+s.path(log)), err)
 	}
 	return head, true, nil

@@ -118,14 +118,23 @@ func readPolicy(path string) (Policy, error) {
 	if err != nil {
 		return Policy{}, fmt.Errorf("couldn't read policy: %w", err)
 	}
+	p, err := parsePolicy(b)
+	if err != nil {
+		return Policy{}, fmt.Errorf("couldn't use policy %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// parsePolicy reads a stored policy: its name, its fingerprint, its bytes.
+func parsePolicy(b []byte) (Policy, error) {
 	name, rest, ok := strings.Cut(string(b), "\n")
 	hex, content, ok2 := strings.Cut(rest, "\n")
 	fingerprint, err := evidence.ParseDigest(hex)
 	if !ok || !ok2 || err != nil {
-		return Policy{}, fmt.Errorf("couldn't read policy %s: garbled", path)
+		return Policy{}, errors.New("garbled")
 	}
 	if evidence.Sum([]byte(content)) != fingerprint {
-		return Policy{}, fmt.Errorf("couldn't use policy %s: %w", path, ErrFingerprint)
+		return Policy{}, ErrFingerprint
 	}
 	return Policy{Name: name, Fingerprint: fingerprint, Content: []byte(content)}, nil
 }

@@ -108,3 +108,44 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	})
 }
+
+// FuzzVerify: an event's id says of a signature what the event says, and what
+// holds is in its one form.
+func FuzzVerify(f *testing.F) {
+	seeds(f, "signatures.json", func(v signatureVector) { f.Add([]byte(payload), v.Signature) })
+	key := sealtest.Public(f, "officer")
+	f.Fuzz(func(t *testing.T, text, sig []byte) {
+		e := seal.Envelope{Payload: text, Signature: sig}
+		err := key.Verify(e)
+		if a, b := ruleOf(err), ruleOf(key.VerifyEventID(e.EventID(), sig)); a != b {
+			t.Errorf("the event says %s, its id %s", a, b)
+		}
+		if err != nil {
+			return
+		}
+		if low, err := seal.NormaliseSignature(sig); err != nil || !bytes.Equal(low, sig) {
+			t.Errorf("%x holds beside %x (%v)", sig, low, err)
+		}
+	})
+}
+
+// FuzzParsePublicPEM: one key, one file.
+func FuzzParsePublicPEM(f *testing.F) {
+	good := sealtest.Public(f, "officer").PEM()
+	f.Add(good)
+	f.Add(append([]byte("text before\n"), good...))
+	f.Add(append(bytes.Clone(good), good...))
+	f.Add(bytes.ReplaceAll(good, []byte("\n"), []byte("\r\n")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, err := seal.ParsePublicPEM(b)
+		if err != nil {
+			if got := ruleOf(err); got != seal.RuleKeyForm {
+				t.Errorf("refused as %s", got)
+			}
+			return
+		}
+		if !bytes.Equal(k.PEM(), b) {
+			t.Error("accepted another file of one key")
+		}
+	})
+}

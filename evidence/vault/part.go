@@ -82,7 +82,8 @@ func ChecksumOf(b []byte) Checksum { return Checksum(crc64nvme.Checksum(b)) }
 // ParseChecksum reads what String returns.
 func ParseChecksum(s string) (Checksum, error) {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != 8 {
+	// The comparison: decoding passes over line breaks.
+	if err != nil || len(b) != 8 || base64.StdEncoding.EncodeToString(b) != s {
 		return 0, fmt.Errorf("couldn't read checksum %.40q: not base64 of 8 bytes", s)
 	}
 	return Checksum(binary.BigEndian.Uint64(b)), nil
