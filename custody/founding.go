@@ -191,8 +191,11 @@ const (
 // LogKeyAlgorithm names a checkpoint signature algorithm.
 type LogKeyAlgorithm string
 
-// LogEd25519 signs C2SP checkpoints.
-const LogEd25519 LogKeyAlgorithm = "ed25519"
+// Checkpoint signature algorithms of C2SP signed-note and tlog-cosignature.
+const (
+	LogEd25519 LogKeyAlgorithm = "ed25519"
+	LogMLDSA44 LogKeyAlgorithm = "ml-dsa-44"
+)
 
 // LogKey is a public key that signs the log's checkpoints.
 type LogKey struct {

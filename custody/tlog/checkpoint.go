@@ -10,9 +10,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"filippo.io/mldsa"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -78,8 +80,9 @@ func SignCheckpoint(c Checkpoint, signers ...note.Signer) ([]byte, error) {
 }
 
 // OpenCheckpoint verifies a signed note as a checkpoint of origin by at least
-// one of the log's keys. Signatures by others (witnesses) are let pass
-// unread; a bad signature by a known key is refused. Errors wrap ErrCheckpoint.
+// one of the log's keys, or, where they are LogVerifiers, by one of each
+// algorithm. Signatures by others (witnesses) are let pass unread; a bad
+// signature by a known key is refused. Errors wrap ErrCheckpoint.
 func OpenCheckpoint(msg []byte, origin string, keys note.Verifiers) (Checkpoint, error) {
 	if len(msg) > maxNote {
 		return Checkpoint{}, fmt.Errorf("couldn't open a note of %d bytes: %w", len(msg), ErrCheckpoint)
@@ -87,6 +90,11 @@ func OpenCheckpoint(msg []byte, origin string, keys note.Verifiers) (Checkpoint,
 	n, err := note.Open(msg, keys)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("couldn't open note: %w (%v)", ErrCheckpoint, err)
+	}
+	if all, ok := keys.(*logVerifiers); ok {
+		if missing := all.missing(n.Sigs); missing != "" {
+			return Checkpoint{}, fmt.Errorf("couldn't find a signature by the log's %s key: %w", missing, ErrCheckpoint)
+		}
 	}
 	c, err := ParseCheckpointBody([]byte(n.Text))
 	if err != nil {
@@ -185,25 +193,61 @@ func ParseLogKey(spki []byte) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
+// logVerifiers are a log's keys, and which signatures a checkpoint must have.
+type logVerifiers struct {
+	note.Verifiers
+	algorithms []custody.LogKeyAlgorithm // of keys, in the order of the document
+	keys       []note.Verifier
+}
+
+// missing is the first algorithm of which there is a key and no signature.
+func (v *logVerifiers) missing(sigs []note.Signature) custody.LogKeyAlgorithm {
+	signed := map[custody.LogKeyAlgorithm]bool{}
+	for i, k := range v.keys {
+		for _, s := range sigs {
+			if s.Name == k.Name() && s.Hash == k.KeyHash() {
+				signed[v.algorithms[i]] = true
+			}
+		}
+	}
+	for _, a := range v.algorithms {
+		if !signed[a] {
+			return a
+		}
+	}
+	return ""
+}
+
 // LogVerifiers returns the checkpoint verifiers that a log document lists.
+// OpenCheckpoint by them wants a signature of each algorithm that is listed
+// and that this version knows: Ed25519 always, ML-DSA-44 where it stands there.
 func LogVerifiers(doc custody.LogDocument) (note.Verifiers, error) {
-	var list []note.Verifier
+	all := &logVerifiers{}
 	for _, k := range doc.Keys {
-		if k.Algorithm != custody.LogEd25519 {
+		var v note.Verifier
+		var err error
+		switch k.Algorithm {
+		case custody.LogEd25519:
+			var key ed25519.PublicKey
+			if key, err = ParseLogKey(k.Key); err == nil {
+				v, err = NewLogVerifier(doc.Origin, key)
+			}
+		case custody.LogMLDSA44:
+			var key *mldsa.PublicKey
+			if key, err = ParseMLDSAKey(k.Key); err == nil {
+				v, err = NewMLDSAVerifier(doc.Origin, key)
+			}
+		default:
 			continue // an algorithm this reader does not know adds nothing; the first key is always Ed25519
 		}
-		key, err := ParseLogKey(k.Key)
 		if err != nil {
 			return nil, err
 		}
-		v, err := NewLogVerifier(doc.Origin, key)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
+		all.algorithms, all.keys = append(all.algorithms, k.Algorithm), append(all.keys, v)
 	}
-	if len(list) == 0 {
+	if !slices.Contains(all.algorithms, custody.LogEd25519) {
 		return nil, errors.New("couldn't find an Ed25519 log key in the log document")
 	}
-	return note.VerifierList(list...), nil
+	all.Verifiers = note.VerifierList(all.keys...)
+	return all, nil
 }

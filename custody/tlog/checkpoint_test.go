@@ -175,7 +175,7 @@ func TestLogKeys(t *testing.T) {
 			t.Errorf("reads %x", bad)
 		}
 	}
-	doc := custody.LogDocument{Origin: origin, Keys: []custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}, {Algorithm: "ml-dsa-44", Key: []byte("later")}}}
+	doc := custody.LogDocument{Origin: origin, Keys: []custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}, {Algorithm: "slh-dsa-128s", Key: []byte("later")}}}
 	keys, err := tlog.LogVerifiers(doc)
 	if err != nil {
 		t.Fatal(err)
