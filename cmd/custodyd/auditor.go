@@ -28,7 +28,7 @@ func issueAuditor() *cobra.Command {
 	life := config.Duration(90 * 24 * time.Hour)
 	var asJSON bool
 	cmd := &cobra.Command{Use: "issue --name NAME", Short: "Make a token, which is shown once", Args: cobra.NoArgs,
-		Example: "  custodyd auditor issue --name 'Court of Session, expert' --life 365d\n  custody audit https://custody.example.org --token-file auditor.token",
+		Example: "  custodyd auditor issue --name 'Court of Session, expert' --life 365d\n  custody audit https://custody.example.org --policy trust.json --full --token-file auditor.token",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {
 				return usageError{fmt.Errorf("--name says who the auditor is")}

@@ -89,22 +89,31 @@ func withAuditors(ctx context.Context, o Options, do func(*ledger.Ledger) error)
 	if err := s.lived(); err != nil {
 		return err
 	}
-	dsn := ""
-	if db := s.o.Database; db != nil {
-		dsn = db.App
-	} else if dsn, err = s.startDatabase(ctx); errors.Is(err, localpg.ErrInUse) {
-		sockets, err := s.runner.RuntimeDir(s.data)
-		if err != nil {
-			return err
-		}
-		dsn = localpg.DSN(filepath.Join(sockets, "pg"), migrations.RoleApp)
-	} else if err != nil {
-		return err
-	}
-	l, err := ledger.Inspect(ctx, named(dsn, s.name), s.o.Log)
+	l, err := s.reach(ctx)
 	if err != nil {
 		return err
 	}
 	s.started("ledger", func(context.Context) error { return l.Close() })
 	return do(l)
+}
+
+// reach opens the configured database, or the private one: over its socket
+// where a running service has started it, and else by starting it.
+func (s *Service) reach(ctx context.Context) (*ledger.Ledger, error) {
+	if db := s.o.Database; db != nil {
+		return ledger.Inspect(ctx, named(db.App, s.name), s.o.Log)
+	}
+	sockets, err := s.runner.RuntimeDir(s.data)
+	if err != nil {
+		return nil, err
+	}
+	running := named(localpg.DSN(filepath.Join(sockets, "pg"), migrations.RoleApp), s.name)
+	if l, err := ledger.Inspect(ctx, running, s.o.Log); err == nil {
+		return l, nil
+	}
+	dsn, err := s.startDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Inspect(ctx, named(dsn, s.name), s.o.Log)
 }
