@@ -3,13 +3,17 @@ package custody_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/gowebpki/jcs"
-
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/gowebpki/jcs"
 )
 
 // examples returns one payload of each kind.
@@ -122,12 +126,61 @@ func FuzzDecode(f *testing.F) {
 	seed(f, "statement")
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		s, err := custody.Decode(payload)
+		sameBothWays(t, payload, s, err)
 		if err != nil {
 			ruleOf(t, err)
 			return
 		}
 		checkRead(t, payload, s)
 	})
+}
+
+// sameBothWays holds what Decode said to what the long way says.
+func sameBothWays(t *testing.T, payload []byte, s *custody.Statement, err error) {
+	t.Helper()
+	long, longErr := custody.DecodeLong(payload)
+	if fmt.Sprint(err) != fmt.Sprint(longErr) || !reflect.DeepEqual(s, long) {
+		t.Fatalf("read otherwise the long way: %v, %v\n%+v\n%+v\n%s", err, longErr, s, long, payload)
+	}
+}
+
+// TestBothWaysAgree: on every vector and every cut and changed byte of one,
+// and all that is accepted is read the short way.
+func TestBothWaysAgree(t *testing.T) {
+	files, err := filepath.Glob("testdata/statement/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no vectors", err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v vector
+		if err := json.Unmarshal(raw, &v); err != nil {
+			t.Fatal(err)
+		}
+		payload := v.bytes(t)
+		s, err := custody.Decode(payload)
+		sameBothWays(t, payload, s, err)
+		if err == nil && !custody.ReadShort(payload) {
+			t.Errorf("%s takes the long way", file)
+		}
+		if len(payload) > 4096 {
+			continue
+		}
+		for range 60 {
+			changed := bytes.Clone(payload)
+			if i := rng.IntN(len(changed) + 1); i == len(changed) || rng.IntN(4) == 0 {
+				changed = changed[:i]
+			} else {
+				changed[i] = "0\"{}[],:nZ\\ "[rng.IntN(12)]
+			}
+			s, err := custody.Decode(changed)
+			sameBothWays(t, changed, s, err)
+		}
+	}
 }
 
 // FuzzDocuments: the same of founding documents and details.

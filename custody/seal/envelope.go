@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -22,15 +23,17 @@ const maxEnvelope = custody.MaxPayload*4/3 + 1024
 
 // PAE is the DSSE v1 pre-authentication encoding: what is signed.
 func PAE(payload []byte) []byte {
-	b := make([]byte, 0, len(payload)+64)
+	return append(appendPAEHead(make([]byte, 0, len(payload)+64), len(payload)), payload...)
+}
+
+func appendPAEHead(b []byte, n int) []byte {
 	b = append(b, "DSSEv1 "...)
 	b = strconv.AppendInt(b, int64(len(PayloadType)), 10)
 	b = append(b, ' ')
 	b = append(b, PayloadType...)
 	b = append(b, ' ')
-	b = strconv.AppendInt(b, int64(len(payload)), 10)
-	b = append(b, ' ')
-	return append(b, payload...)
+	b = strconv.AppendInt(b, int64(n), 10)
+	return append(b, ' ')
 }
 
 // Envelope is a payload with its one signature (ASN.1 DER).
@@ -41,7 +44,13 @@ type Envelope struct {
 
 // EventID is the event's identity: SHA-256 of the pre-authentication
 // encoding. It does not depend on the signature.
-func (e Envelope) EventID() evidence.Digest { return evidence.Sum(PAE(e.Payload)) }
+func (e Envelope) EventID() evidence.Digest {
+	var head [64]byte
+	h := sha256.New()
+	h.Write(appendPAEHead(head[:0], len(e.Payload)))
+	h.Write(e.Payload)
+	return evidence.Digest(h.Sum(head[:0]))
+}
 
 // The envelope's one encoding is these constants around two base64 strings.
 const (

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -195,23 +196,11 @@ func (r *reader) readLog() bool {
 // statement, inclusion. Results keep the order of the log.
 func (r *reader) openEvents() error {
 	r.opened = make([]*openedEvent, len(r.d.Events))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range max(1, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := range next {
-				r.opened[i] = r.open(&r.d.Events[i])
-			}
-		})
-	}
-	for i := range r.d.Events {
-		if r.ctx.Err() != nil {
-			break
+	inParallel(len(r.d.Events), func(i int) {
+		if r.ctx.Err() == nil {
+			r.opened[i] = r.open(&r.d.Events[i])
 		}
-		next <- i
-	}
-	close(next)
-	wg.Wait()
+	})
 	if err := r.ctx.Err(); err != nil {
 		return fmt.Errorf("couldn't finish: %w", err)
 	}
@@ -254,7 +243,8 @@ func (r *reader) open(e *dossier.Event) *openedEvent {
 	}
 	st, err := custody.Decode(e.Envelope.Payload)
 	o.entry = ruling.Entry{Index: e.Index, Statement: st}
-	if err := e.Key.Verify(e.Envelope); err != nil {
+	id := e.Envelope.EventID()
+	if err := e.Key.VerifyEventID(id, e.Envelope.Signature); err != nil {
 		return refuse(SignatureInvalid, "", "the signature does not hold: %v", err)
 	}
 	var refusal *custody.Refusal
@@ -267,16 +257,64 @@ func (r *reader) open(e *dossier.Event) *openedEvent {
 	if st.Predicate.Signer.Key != e.Key.ID() {
 		return refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
 	}
-	leaf := tlog.LeafHash(tlog.Leaf(e.Envelope, e.Key))
+	leaf := tlog.LeafHash(tlog.LeafFields{EventID: id, Signature: e.Envelope.Signature, SPKI: e.Key.SPKI()}.Encode())
 	if err := tlog.VerifyInclusion(leaf, e.Index, r.head.Size, e.Proof, r.head.Root); err != nil {
 		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
 	}
 	if len(e.Timestamps) > 0 {
 		o.stamped = r.stampedSignature(e.Timestamps, e.Envelope.Signature, refuse)
 	}
-	o.entry.Leaf, o.entry.EventID = leaf, e.Envelope.EventID()
+	o.entry.Leaf, o.entry.EventID = leaf, id
 	o.ok = true
 	return o
+}
+
+// checkProofs verifies on all cores, for every head that an event which holds
+// has seen, the consistency proof given for its size.
+func (r *reader) checkProofs() map[custody.Seen]bool {
+	holds := make(map[custody.Seen]bool, len(r.d.Consistency))
+	var heads []custody.Seen
+	for _, o := range r.opened {
+		if !o.ok {
+			continue
+		}
+		for _, seen := range custody.HeadsOf(&o.entry.Statement.Predicate) {
+			_, given := r.d.Consistency[seen.Size]
+			if _, known := holds[seen]; given && !known && seen.Size <= r.head.Size {
+				holds[seen] = false
+				heads = append(heads, seen)
+			}
+		}
+	}
+	held := make([]bool, len(heads))
+	inParallel(len(heads), func(i int) {
+		held[i] = tlog.VerifyConsistency(heads[i].Size, heads[i].Root, r.head.Size, r.head.Root, r.d.Consistency[heads[i].Size]) == nil
+	})
+	for i, seen := range heads {
+		holds[seen] = held[i]
+	}
+	return holds
+}
+
+// inParallel calls f for 0 to n-1 on all cores.
+func inParallel(n int, f func(i int)) {
+	const stride = 64 // calls at a time
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range max(1, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for {
+				end := int(next.Add(stride))
+				if end-stride >= n {
+					return
+				}
+				for i := end - stride; i < min(end, n); i++ {
+					f(i)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // checkSeen holds every checkpoint that a signer saw to be a prefix of the
@@ -286,7 +324,7 @@ func (r *reader) checkSeen() {
 		root   evidence.Digest
 		proven bool
 	}
-	done, used := map[uint64]judged{}, map[uint64]bool{}
+	done, used, holds := map[uint64]judged{}, map[uint64]bool{}, r.checkProofs()
 	for _, o := range r.opened {
 		if o.entry.Statement == nil {
 			continue
@@ -310,8 +348,12 @@ func (r *reader) checkSeen() {
 				r.find(SeenUnproven, at(o.entry.Index), "there is no consistency proof from the %d leaves that the signer saw", seen.Size)
 				done[seen.Size] = judged{seen.Root, false}
 			default:
-				if err := tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof); err != nil {
-					r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue: %v", seen.Size, err)
+				held, checked := holds[seen]
+				if !checked {
+					held = tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof) == nil
+				}
+				if !held {
+					r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue", seen.Size)
 					continue
 				}
 				done[seen.Size] = judged{seen.Root, true}
