@@ -62,10 +62,13 @@ func forgetful(c *pq.Config) {
 
 // prompt is what the appender's connections have beside that: parameters in
 // binary form, plans that are made once, and the isolation that its statement
-// counts on, whatever the database's default is.
+// counts on, whatever the database's default is. A plan made while a table was
+// small must not read all of it when it has grown: every question here has an
+// index.
 func prompt(c *pq.Config) {
 	c.BinaryParameters = true
 	c.Runtime = maps.Clone(c.Runtime)
 	c.Runtime["plan_cache_mode"] = "force_generic_plan"
+	c.Runtime["enable_seqscan"] = "off"
 	c.Runtime["default_transaction_isolation"] = "read committed"
 }

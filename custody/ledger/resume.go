@@ -16,6 +16,10 @@ import (
 // publication that a dead predecessor owes. A normal start and one after a
 // crash are the same.
 func (l *Ledger) resume(ctx context.Context) error {
+	// The appender's connection is made before others take all there are.
+	if err := l.appendDB.PingContext(ctx); err != nil {
+		return fmt.Errorf("couldn't reach the database: %w", unavailable(err))
+	}
 	s, cp, err := l.readHead(ctx)
 	if err != nil {
 		return err
