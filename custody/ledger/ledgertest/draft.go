@@ -19,6 +19,15 @@ func Draft(t testing.TB, l *ledger.Ledger, by *rulingtest.Key, body custody.Body
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	st, err := TryDraft(ctx, l, by, body, basis...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// TryDraft is Draft for tests in which the ledger may not answer.
+func TryDraft(ctx context.Context, l *ledger.Ledger, by *rulingtest.Key, body custody.Body, basis ...custody.ID) (*custody.Statement, error) {
 	now := custody.NewTime(time.Now())
 	st := &custody.Statement{Type: custody.StatementType, PredicateType: custody.PredicateType, Subject: custody.SubjectsOf(body)}
 	p := &st.Predicate
@@ -29,7 +38,7 @@ func Draft(t testing.TB, l *ledger.Ledger, by *rulingtest.Key, body custody.Body
 		p.Signer.Cert = by.Cert
 	}
 	if _, err := rand.Read(p.Nonce[:]); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	_, log := l.LogDocument()
 	p.Log = &log
@@ -44,16 +53,16 @@ func Draft(t testing.TB, l *ledger.Ledger, by *rulingtest.Key, body custody.Body
 			head := c.Head
 			link.Prev, link.Seq = &head, c.Seq+1
 		} else if !errors.Is(err, docket.ErrNotFound) {
-			t.Fatal(err)
+			return nil, err
 		}
 		p.Chains = append(p.Chains, link)
 	}
 	cp, err := l.Checkpoint(ctx)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	p.Seen = cp.Seen()
-	return st
+	return st, nil
 }
 
 // Seal signs a statement.
