@@ -55,11 +55,18 @@ func cosigned(name, text string, time uint64) string {
 	return signature(name, hash, append(binary.BigEndian.AppendUint64(nil, time), sig...))
 }
 
-// checkpointVector is one note opened as a checkpoint of origin.
+// logKey is the log's verifier key.
+func logKey() string {
+	raw := append([]byte{1}, edPublic("log")...)
+	return fmt.Sprintf("%s+%08x+%s", origin, tlog.KeyHash(origin, edPublic("log")), base64.StdEncoding.EncodeToString(raw))
+}
+
+// checkpointVector is one note opened as a checkpoint of the log of that verifier key.
 type checkpointVector struct {
 	Name string `json:"name"`
 	Rule string `json:"rule"` // "ok" or "not-a-checkpoint"
 	Note string `json:"note"`
+	Log  string `json:"log"`
 }
 
 var head = tlog.Checkpoint{Origin: origin, Size: 42, Root: evidence.Sum([]byte("root"))}
@@ -68,15 +75,17 @@ func checkpointVectors(t *testing.T) []checkpointVector {
 	text := string(head.Body())
 	root := base64.StdEncoding.EncodeToString(head.Root[:])
 	lines := func(l ...string) string { return strings.Join(l, "\n") + "\n" }
-	bad := func(name, n string) checkpointVector { return checkpointVector{name, "not-a-checkpoint", n} }
+	key := logKey()
+	ok := func(name, n string) checkpointVector { return checkpointVector{name, "ok", n, key} }
+	bad := func(name, n string) checkpointVector { return checkpointVector{name, "not-a-checkpoint", n, key} }
 	good := signed(text)
 	thief := signature(origin, tlog.KeyHash(origin, edPublic("thief")), ed25519.Sign(edKey("thief"), []byte(text)))
 	return []checkpointVector{
-		{"good", "ok", good},
-		{"cosigned", "ok", good + cosigned("witness.example", text, 1_790_000_000)},
-		{"cosigned-badly", "ok", good + cosigned("witness.example", text+"x", 1_790_000_000)},
-		{"unknown-signature-too", "ok", good + thief},
-		{"unknown-type-too", "ok", good + signature(origin, 0x06060606, make([]byte, 2420))},
+		ok("good", good),
+		ok("cosigned", good+cosigned("witness.example", text, 1_790_000_000)),
+		ok("cosigned-badly", good+cosigned("witness.example", text+"x", 1_790_000_000)),
+		ok("unknown-signature-too", good+thief),
+		ok("unknown-type-too", good+signature(origin, 0x06060606, make([]byte, 2420))),
 		bad("unknown-signature-only", text+"\n"+thief),
 		bad("cosignature-only", text+"\n"+cosigned("witness.example", text, 1)),
 		bad("unsigned", text+"\n"),
