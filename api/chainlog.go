@@ -22,8 +22,14 @@ func (h chainLog) GetLog(ctx context.Context, _ wire.GetLogRequestObject) (wire.
 	return wire.GetLog200JSONResponse(logDocument(l)), nil
 }
 
-func (h chainLog) GetCheckpoint(ctx context.Context, _ wire.GetCheckpointRequestObject) (wire.GetCheckpointResponseObject, error) {
-	note, err := h.use.Checkpoint(ctx)
+func (h chainLog) GetCheckpoint(ctx context.Context, r wire.GetCheckpointRequestObject) (wire.GetCheckpointResponseObject, error) {
+	var note []byte
+	var err error
+	if index := r.Params.Includes; index != nil {
+		note, err = h.use.CheckpointOver(ctx, uint64(*index))
+	} else {
+		note, err = h.use.Checkpoint(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't find the checkpoint: %w", err)
 	}

@@ -102,6 +102,13 @@ func TestClientCallsEveryRoute(t *testing.T) {
 			}
 			return err
 		},
+		"CheckpointOver": func() error {
+			b, err := c.CheckpointOver(ctx, 0)
+			if err == nil && !bytes.Equal(b, someReceipt.Checkpoint) {
+				return fmt.Errorf("another note: %q", b)
+			}
+			return err
+		},
 		"AppendEvent": func() error {
 			r, created, err := c.AppendEvent(ctx, sub)
 			if err == nil && (!created || r.EventId != someID.String() || r.Checkpoint != string(someReceipt.Checkpoint)) {

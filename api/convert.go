@@ -72,7 +72,7 @@ func page(cursor *string, limit *int) registrar.Page {
 
 func receipt(r registrar.Receipt) wire.Receipt {
 	return wire.Receipt{EventId: hexOf(r.EventID), Index: int64(r.Index), LeafHash: hexOf(r.LeafHash),
-		Inclusion: each(r.Inclusion, hexOf), Checkpoint: string(r.Checkpoint), Timestamps: r.Timestamps}
+		Inclusion: each(r.Inclusion, hexOf), Checkpoint: string(r.Checkpoint), Timestamps: r.Timestamps, Witnessed: r.Witnessed}
 }
 
 func submission(b *wire.Submission) registrar.Submission {
@@ -111,7 +111,11 @@ func event(e registrar.Event) wire.Event {
 }
 
 func logDocument(l registrar.LogDocument) wire.LogDocument {
-	return wire.LogDocument{Id: hexOf(l.ID), Document: l.Document, Origin: l.Origin}
+	out := wire.LogDocument{Id: hexOf(l.ID), Document: l.Document, Origin: l.Origin}
+	if len(l.Witnesses) > 0 {
+		out.Witnesses, out.Quorum = l.Witnesses, l.Quorum
+	}
+	return out
 }
 
 func published(o registrar.PublishedOrganisation) wire.PublishedOrganisation {

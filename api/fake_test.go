@@ -144,6 +144,10 @@ func (f *fakeRegistrar) LogDocument(context.Context) (registrar.LogDocument, err
 	return registrar.LogDocument{ID: logID, Document: []byte("log document"), Origin: "o.example"}, f.note("LogDocument", registrar.Caller{}, nil)
 }
 
+func (f *fakeRegistrar) CheckpointOver(context.Context, uint64) ([]byte, error) {
+	return someReceipt.Checkpoint, f.note("CheckpointOver", registrar.Caller{}, nil)
+}
+
 func (f *fakeRegistrar) Checkpoint(context.Context) ([]byte, error) {
 	return someReceipt.Checkpoint, f.note("Checkpoint", registrar.Caller{}, nil)
 }

@@ -51,9 +51,21 @@ func (c *Client) Log(ctx context.Context) (wire.LogDocument, error) {
 	return read[wire.LogDocument](ctx, c, true, func() (*http.Request, error) { return wire.NewGetLogRequest(c.base) })
 }
 
-// Checkpoint is the newest signed note, exact bytes.
+// Checkpoint is the newest signed note that the quorum of witnesses has
+// cosigned, exact bytes; where there is no quorum the newest.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
-	res, err := c.do(ctx, call{public: true, again: true, build: func() (*http.Request, error) { return wire.NewGetCheckpointRequest(c.base) }})
+	return c.checkpoint(ctx, &wire.GetCheckpointParams{})
+}
+
+// CheckpointOver is a published signed note that includes leaf index: cosigned
+// if the witnesses answer in time, else the newest.
+func (c *Client) CheckpointOver(ctx context.Context, index uint64) ([]byte, error) {
+	at := int64(index)
+	return c.checkpoint(ctx, &wire.GetCheckpointParams{Includes: &at})
+}
+
+func (c *Client) checkpoint(ctx context.Context, params *wire.GetCheckpointParams) ([]byte, error) {
+	res, err := c.do(ctx, call{public: true, again: true, build: func() (*http.Request, error) { return wire.NewGetCheckpointRequest(c.base, params) }})
 	if err != nil {
 		return nil, err
 	}

@@ -483,6 +483,12 @@ type LogDocument struct {
 
 	// Origin Origin of its checkpoints: a bare host name.
 	Origin string `json:"origin"`
+
+	// Quorum How many of them make a checkpoint witnessed; absent without witnesses.
+	Quorum int `json:"quorum,omitempty"`
+
+	// Witnesses Verifier keys of the witnesses that are asked to cosign its checkpoints, absent where there are none. Compare them with what the witnesses themselves say before you rely on them.
+	Witnesses []string `json:"witnesses,omitempty"`
 }
 
 // Organisation An organisation as the log has it.
@@ -648,6 +654,9 @@ type Receipt struct {
 
 	// Timestamps What time-stamping authorities said of the event's signature: RFC 3161 TimeStampResp, DER, base64. They come some time after the event: absent where there is none yet.
 	Timestamps [][]byte `json:"timestamps,omitempty"`
+
+	// Witnessed Whether the quorum of witnesses has cosigned the checkpoint: count the lines under your own policy. False: not yet, the event is in the log all the same, and asking again later gives a receipt that is. Absent where no quorum is configured.
+	Witnessed *bool `json:"witnessed,omitempty"`
 }
 
 // Report An issued report.
@@ -836,6 +845,9 @@ type IdempotencyKey = string
 // IfRange defines model for IfRange.
 type IfRange = string
 
+// Includes Counts leaves or links, from 0.
+type Includes = Counter
+
 // Index Counts leaves or links, from 0.
 type Index = Counter
 
@@ -900,6 +912,12 @@ type ListCasesParams struct {
 
 	// Limit At most so many entries; 50 where absent.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetCheckpointParams defines parameters for GetCheckpoint.
+type GetCheckpointParams struct {
+	// Includes Index of a leaf that the checkpoint is to include.
+	Includes *Includes `form:"includes,omitempty" json:"includes,omitempty"`
 }
 
 // CreateInvitationParams defines parameters for CreateInvitation.
@@ -1125,8 +1143,14 @@ type ClientInterface interface {
 
 	// GetCheckpoint The newest signed checkpoint
 	//
+	// With witnesses and a quorum configured, the newest that the quorum has
+	// cosigned, with their lines; 404 while there is none. With `includes`, one
+	// that includes that leaf: cosigned if the witnesses answer in time, else
+	// the newest published. Every checkpoint answered is published, and may be
+	// what a statement says to have seen.
+	//
 	// Corresponds with GET /v1/checkpoint (the `GetCheckpoint` operationId).
-	GetCheckpoint(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetCheckpoint(ctx context.Context, params *GetCheckpointParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendEventWithBody Append a signed event
 	//
@@ -1496,9 +1520,15 @@ func (c *Client) GetChain(ctx context.Context, chainId ChainId, reqEditors ...Re
 
 // GetCheckpoint The newest signed checkpoint
 //
+// With witnesses and a quorum configured, the newest that the quorum has
+// cosigned, with their lines; 404 while there is none. With `includes`, one
+// that includes that leaf: cosigned if the witnesses answer in time, else
+// the newest published. Every checkpoint answered is published, and may be
+// what a statement says to have seen.
+//
 // Corresponds with GET /v1/checkpoint (the `GetCheckpoint` operationId).
-func (c *Client) GetCheckpoint(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetCheckpointRequest(c.Server)
+func (c *Client) GetCheckpoint(ctx context.Context, params *GetCheckpointParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCheckpointRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2403,7 +2433,7 @@ func NewGetChainRequest(server string, chainId ChainId) (*http.Request, error) {
 }
 
 // NewGetCheckpointRequest constructs an http.Request for the GetCheckpoint method
-func NewGetCheckpointRequest(server string) (*http.Request, error) {
+func NewGetCheckpointRequest(server string, params *GetCheckpointParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2419,6 +2449,33 @@ func NewGetCheckpointRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Includes != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "includes", *params.Includes, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -3590,10 +3647,16 @@ type ClientWithResponsesInterface interface {
 
 	// GetCheckpointWithResponse The newest signed checkpoint
 	//
+	// With witnesses and a quorum configured, the newest that the quorum has
+	// cosigned, with their lines; 404 while there is none. With `includes`, one
+	// that includes that leaf: cosigned if the witnesses answer in time, else
+	// the newest published. Every checkpoint answered is published, and may be
+	// what a statement says to have seen.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/checkpoint (the `GetCheckpoint` operationId).
-	GetCheckpointWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetCheckpointResponse, error)
+	GetCheckpointWithResponse(ctx context.Context, params *GetCheckpointParams, reqEditors ...RequestEditorFn) (*GetCheckpointResponse, error)
 
 	// AppendEventWithBodyWithResponse Append a signed event
 	//
@@ -5548,11 +5611,17 @@ func (c *ClientWithResponses) GetChainWithResponse(ctx context.Context, chainId 
 
 // GetCheckpointWithResponse The newest signed checkpoint
 //
+// With witnesses and a quorum configured, the newest that the quorum has
+// cosigned, with their lines; 404 while there is none. With `includes`, one
+// that includes that leaf: cosigned if the witnesses answer in time, else
+// the newest published. Every checkpoint answered is published, and may be
+// what a statement says to have seen.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/checkpoint (the `GetCheckpoint` operationId).
-func (c *ClientWithResponses) GetCheckpointWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetCheckpointResponse, error) {
-	rsp, err := c.GetCheckpoint(ctx, reqEditors...)
+func (c *ClientWithResponses) GetCheckpointWithResponse(ctx context.Context, params *GetCheckpointParams, reqEditors ...RequestEditorFn) (*GetCheckpointResponse, error) {
+	rsp, err := c.GetCheckpoint(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7269,7 +7338,7 @@ type ServerInterface interface {
 	GetChain(w http.ResponseWriter, r *http.Request, chainId ChainId)
 	// GetCheckpoint The newest signed checkpoint
 	// (GET /v1/checkpoint)
-	GetCheckpoint(w http.ResponseWriter, r *http.Request)
+	GetCheckpoint(w http.ResponseWriter, r *http.Request, params GetCheckpointParams)
 	// AppendEvent Append a signed event
 	// (POST /v1/events)
 	AppendEvent(w http.ResponseWriter, r *http.Request)
@@ -7629,8 +7698,27 @@ func (siw *ServerInterfaceWrapper) GetChain(w http.ResponseWriter, r *http.Reque
 // GetCheckpoint operation middleware
 func (siw *ServerInterfaceWrapper) GetCheckpoint(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCheckpointParams
+
+	// ------------- Optional query parameter "includes" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "includes", r.URL.Query(), &params.Includes, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "includes"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "includes", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetCheckpoint(w, r)
+		siw.Handler.GetCheckpoint(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -8979,6 +9067,7 @@ func (response GetChaindefaultApplicationProblemPlusJSONResponse) VisitGetChainR
 }
 
 type GetCheckpointRequestObject struct {
+	Params GetCheckpointParams
 }
 
 type GetCheckpointResponseObject interface {
@@ -10321,8 +10410,10 @@ func (sh *strictHandler) GetChain(w http.ResponseWriter, r *http.Request, chainI
 }
 
 // GetCheckpoint operation middleware
-func (sh *strictHandler) GetCheckpoint(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) GetCheckpoint(w http.ResponseWriter, r *http.Request, params GetCheckpointParams) {
 	var request GetCheckpointRequestObject
+
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetCheckpoint(ctx, request.(GetCheckpointRequestObject))
@@ -11000,165 +11091,173 @@ func (sh *strictHandler) PutPart(w http.ResponseWriter, r *http.Request, uploadI
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1pcyM3suBfwXJfRI/fFCWSOrpFhT/I3e2x2kf3SHI4YqzeEViVRcIsAjSAEkUrtL99AwmgDhJFsnT0",
-	"szfmk0SyCkdmIi/kcd+JxWwuOHCtOsP7zgRoAhL/PYtjmOsLyseAnxNQsWRzzQTvDDtn2YIuFRktNai9",
-	"TtRR8QRm1Dynl3PoDDtKS8bHnYeHqPNWcA1cv2NjUHp9qItv35KTo4MeufzurDs4OiYiJXoCdmzCONET",
-	"pgjlagFy56nUXChmJ1idj2pN48kMuCYLpieEEkVTICnLgHA6gx3nQMisj/7LhMUTt3aRkolYkBnly22D",
-	"vr+i4/XBriawCpXFRGRgoDKBO5pAzGY0i8jvudCQnBKlpeDjbZNdwFy2xYadV8JcggKuqXl88zwPUWdO",
-	"JZ2BrlCUUhfwex6c+f2tQQlL/IwSafGVImLBCcV396R9GRIzNTNv/Z6DXHaijsFcZ9hxD3Qi/I9JSDpD",
-	"LXOoLvS/JKSdYed/75e0v29/VfsOLGbxZ1KzlMaBla6AhroHizXNqZ6US1ITOjg6fo4VvaUKzpOt64mp",
-	"gleKpCLnCeNjkog4N+TesL7Yjvoc65tQxkMLPC+QGptHhv5TJsYREXJMOVNIURGZwjLCHUSEaZgRIclY",
-	"Uq7Nc4SSBCS7hYQIDk3bcYt4jv1UGdc5bz4sEe5mBQ1zKvUrxyIJ5Qnhggg9AUloNhaS6cms2ILlu+Um",
-	"3Mxdt5hNe4E7OptnjtDM/F8PD1+/e//P+W9vvvvmkv59/+p89svfjz68hfyfcDGdHf304/zDL//6x8Hk",
-	"Mv/256+HHXNMtQZp1vF/ijF+Pev+i3b/6HVP/r7/+f7w4OHr4X91ohA7zKUSMsQIQYLFMlWazOkYCPAE",
-	"kohQRZgmirLEMLIbDnf65pSIOf09h6aDHdtpqjuf0bsfgI/1pDM86g+izoxx/7m/ttKoc9cdi675tqum",
-	"bN4VuFCadeeCcQ2yM0xppsDwYsOINpMxmEeiKsaZVuTT2ftTQ6bm/wxoSiZUTSKyQJFAScb4FCWMMhCY",
-	"S7htIGFwC3gGEv5WilmAYbA/wG9FZAlIoiWgVMmA3lqJHkJCakZ77KreihzhbJZ1nsBsLjTwePk9LMOC",
-	"L6ZZVvB/swCSCmmVAcflT408AqoNkxsJPTHwNpyBQJpChR+vnq7K7F0zffg4HadJP+6ng+481124m7AR",
-	"092D+nH59X91/+/n+37UH7x5CByPFkR3njYoFAYURjsw+KKcAJUZMzwE9aFTwgzpEVSQkLlEVS1BEVXl",
-	"+2twSLt20oZTNej1nrQlnsBd4BSZrwsJADQ9JSPIxIIo9kfj8Wc41rOQnobZDkLUCJ8WQpTZUZ/hxH4P",
-	"yx2WN4XlK0UuP31/3rCgKQ7zDOv5gc1YQAc602QmlCZKoH5LgGvJQJ2Sox5ZIOunoxrxrSA0w2GDJ++o",
-	"FxkqZLN85mhwxrj9VPJ1Q2tjg9IWBPkxNRrU+l4+8myJCFcWvEyhBtIoiswgbSHZZpkVhWgHUqjqT6/U",
-	"NkIV9cGfgUA+Ual/ymcjCCgB9vuqRhQRI0RIv2F55pHd1J1+hUj6vd42MjFmT5jBfuTW1iTS/E7+hkpd",
-	"v9/76pQouAVJM0KlMUfSXEFibcbD/nEjV11nqaVMQWXw6173zcGbN8e9153oGdntBcyF1N+yDH7ChYQt",
-	"U2PmNsDe/LSjqilxrr15kq7IQ6syfnZ/97qf73vR8cFDWHW0Kw6ReNUWdHMxpfKK3VdfuvQjPQM9G+Vo",
-	"s8pUV5ZOCXW80PzGYQFKk3gC8RRR9KpRmzLy7llE2pXYvF6zpl1VPC2eZUk/zzNBk81KtAKlnBchgNLc",
-	"j/BklD6YEdRccGU9WZ+kGGWAanFs7SzzL53PMxYjX9yf2yf+/puyDqTdJvTj4owr0pIv9QTV1FwTlVtn",
-	"BgLKvVz6Ry5jMW9QA5F7oCFs/SOxkMYSztC7tMJkQsqo92hc5rMZlah20yRhlqF8kmIOUjMDI2Qp0Rr/",
-	"oOZIAtcsZWjS1jwf88r7951RJuLphRB6d/mYCjmjAU3jW/zeWY2KJICuPSFJAnFGJSSE6ToAJF2Eti8h",
-	"BnYLSdBWRcPcUqW8ZbEHLyRkQm8N5vzbbjY3+kiIDCg3wzs/z877VUE+8433qJaCrvf64PVh/83gsISR",
-	"kWvHh52KCDzp9V73T04GR4evD3snJ/2KNOwFpWF5qH4tXVSOJZXYK6asgO9zMZ4Y/QYxbsYrVi3o6QyV",
-	"LIPWCjVPEMvr9ETHxlrbHbgJaMqygOP6nf3Bm+xiDpzxcURiISXE5iFFkBU4WWO0wq3T4phmWgcXKiVd",
-	"4jKcMhaQcHc01qWf2KxlzdaIyIgqOD48dbq0U6yNBjKBDNdXEIQZKUT0RjvZtv7vzDMPUYcluwO4AEx9",
-	"W985f7dTp3Vhx5MZXRIFUCPtg81UGnUMemDrqlBb8ExtlbaZkSCOfIoBHVxKOvEbaqLtH5h1Wbeib/R5",
-	"iRTpXK3TNH4d0JmtBpEyqfTOJIjnL0CAHO4CxGd9dqV6cGf9cwWdUavLAE/2gopbFb52F0G4TSjj7ZmC",
-	"eQv9peZMKE01rIOuFaV6N8ROukvUyYCmLbg4/N5ibNxOWLjjT2RG4wnj8EqRhWGHqZDu0DNtnuBJXTZ0",
-	"DB8IHXv7xeo83t++5maPCif7yMg/avmgkP7epTaneWErWbBiWRZGDq4eHUF6EVwxpT2jb0E1V0Y1oU7D",
-	"VYSSuYSU3VmXGbrFAqevPtu6Y//45HhAKk+RuRQi3V0oFCRSP5Orx6eyjDBQLPGsn2Hzg3LavEFVxvhU",
-	"OfO6V8PY4eD5NIeo884qYK1RBFaFmmsUeNQrcuuYcT9s5/sXdrxV3W6nV1bQUM65RdFxsr61KACpzKMG",
-	"UakE6GrDdFMGWeIdu/ZKgXESZ0Clc3YLZdiwZjqz+siKlo2afpCdQKlf7KBGlIcbDnpf76JX4HJbKPdm",
-	"pwFZR2eFlYqP1BdTfTiwhrYa9y3N8gBXPNeK4E8RAl0CNVrYBmgVLpnOsGNMxL0LuvgRlKJjWCMsCycP",
-	"gGLNQdJiaQoSeNxek8bllwYRsrwFU0D0hPLCdAkdNftGwL9rlbfS2lJszFetnxIVfIPLCRdXR2xhcLQw",
-	"0tyKvH1mMJ3rphWtYAGXF5Xb3XbIG4IjnOc1IseHJBMLkGjBVCIxSMLGTK/Iy9HRaHSSvOn1D2kvPRn1",
-	"k+M+DPrw+uQ4ef0mieMk7R8cDdLBQZwcDN70B+nhm6Pe6M3rNxQOTw4P4xUXW697Qrvp5/vjw/CV07uK",
-	"zdGKiIJ3HS/EcLbyl901vHXFI4TS9/wWMudZCUPF+pZWgfLu8vI9Afeydf4KDngaqM4lDMmcLjNBk6vl",
-	"HEjViXTLkz3Gu1pogY6kyD+Jym0xgPq193lPsbHh/Gb7BogIPVTSWEJgNtfLPfIhT8aQeHO5Am2844sI",
-	"F+azvb2wIKpR4X3HzW54/PJDmnyXLf51eX58zg7zH9iHEySyYiNGXdmwFfQU+PV3hr/ed3CpnWHH/tIZ",
-	"dn58//Pb839+/XXn4fPDKjq2cFB3A9+Sfj9ylJRyWcYPxUIGeB6dzzEOIegG4jUe4x8lzNjiS+sxWBgJ",
-	"LeJp/ZAPeoPjbr/fHRxc9U6Gvd6w1/tXlc4TqqGr2SxI7HFGlQqtx4j/KSwd8x06NcIoEW6J9UXYn0Mz",
-	"NPpDztGlhj+iiy2l0tNY3XA3X82e0SWiQp6+FQaEcSKMaymSPG7jkPEsMDA/VBjBRqeCf+4hMtS9u5Yx",
-	"ZTxAW98zXo8eqWMuzpUWyXJPQgZUQdCmm+ejjMXBeInLT9+fV66GDS959/7C8+GdGK5Tzlvo3EiUcqtX",
-	"nEq97Ox8j7XCzf2qHFj9UbEoqYKkgtiqV6ektqg8+EH5UPUhtec8GeNgzZp4IgUXmRgv/xKs5yU9KU86",
-	"CRTjj8MnIQOafkfVpI2z/eVpFV0ePlDFkWux0i3k9w9J22ts6JshY3ZraEcQJWYwMqBbozu4mzMZUtx+",
-	"5pplRj3jK7qamAPf242IWlxRtyG2lm64eAeWXr1gM5JB7EYPQTw7bxZel9rJQ2j9znnfW12zYfCM84OW",
-	"Pr/HO0BfzqEZAkzF2dcAkUxPHuE88oyRKUIzdhtwCitNdd6cq3DdEdPrTp3ZiOlW09GNGtrLOY+zXLkk",
-	"g/buSgwRZZjiYH2XATRXZ1jZVZ4wTeZUT5zPz4fTkXz+ZCdlexa7ArUK3yv3EIbhLbPZBK3tVcEtRzJa",
-	"8YwVsQQ7sr5zjJpcCKknxnbC23maapALKle97IWEPXxhCVuNztr9rXku50JtZX8lqD+5F5AJTiFAXVeC",
-	"jIBgwBNVZARUgoyI4KsWB+O3/z74fdB9vTg7Ozvb8VYApyyXHRVI2kwgn8ptrrMHY5Qbk5hywoo3LGU4",
-	"fwzPZ2YJNRBbPfJzdUdWsVzDYrmMSgJL2+iJ+uKYIqkI3Ex8aSJYwZEfKIgMbeNm2pxTTlzwtM/gcJ52",
-	"wmZ0HOB5tJJ3s1Gar0SztNBDYrodUCVkG6zzt+brarjwiu+ajZmmWdDctyruD63k8q4RDYUXz10o/P8a",
-	"2IDba3BolDbYKcZHeaWWW0SRBVWEqikk/gDuBI16mME6TPw2d8cpXroG9oDWgCLa8IzYMF3JKx6ZnRds",
-	"jYrAStsEhUwwQWRHTbmdtJtT2eoSqbg938jgNMwu8UGzcUm5u6vc9M6Ve+xJlp8LC/cOioIa/LoLUNYZ",
-	"QBGK4oihPOlNDPhJsShIOAFFMxzO86hYFBQS/yOxKM0xPCVVrC3AcBzvYbEYwhBLxruOeqxaSChxzjl0",
-	"tS9BuxwcSHYLyXCOu1ZYm8LSe2MzMW6MjotB6nbSZGcO8ELWvZAt2KRza7d8/t2uIgpTE/CVSvpEKaKs",
-	"AGHGQljLt9jRs+qSltuhSMKtmEJy3tLpJtl4ooOXCVQjjRtiYSmLqQZCs0ws1M4n+8KMHTraaj5lDV7p",
-	"R7ii0emxgyC99M+FHRFmTZbSKkMWAApxiR/E+JG3p8YEWVNzKmnOgav3NuQZUy44i2lGPlx+/KkKzPaR",
-	"G+2OKRuzgHn4Eb/3+l2Z7KCGhJIRlUAmQuminEJlkbcsAWNFuq/2LHp2sBoLeBWrCmHw44rt1M5QqR7t",
-	"nfiutww2QbO6JLQZWunPGzK8Wp0pJM7t8VEVRuLeeCG50pIQp7Bs0PXNL2tafg2Rj9P2jbgOKTHBQBez",
-	"EPNLhNFDpT+uGklRHoK3yxFI8layGZBfLFNqdwBcOEtN1cSbkirOHDK2nZK3TXfP1l9RgyRTZRqG53GK",
-	"Lle8ZUWw9RoRVud9khZbXVVAm30BTbPumwvRotcOkjLh0TH+neitxrm2RY3W1xJCsTHILsor3ZZQlugc",
-	"TXJJRxnsCt8fBBoL+Db6Y20lmoIwBtsiSzH5M3y2MI+0nhazbbSXysc5ODg6Ojw8GLxYNo7LgXW5OEWo",
-	"HAK9CdXLR0ak4uUDX9Np1xySL6Wsr9N1eItlyl6LTWIm7+HRa+Ly+SIbv6W0oWoyA0NTKGRFLolY8FCQ",
-	"eBLKBbUD8ErwKrLiUzKSlMcTImzRqj3yEaMChkWiXBfumNIqIrHgacZiHZEEIdGdMTWjOp5gDOqIJQnw",
-	"iLBKoYryATS7OM0ikmHmcNdDMCIzmhmixH9BT0TS5UJ3Ucs335kPKCIiPKXdchX4UeS6K9LugvFELCKb",
-	"D40DGMJQKTO7jnzxjS7j3TQzunREZJ5B1yVIRwa+GXTx/tJ8EJKOoZvmWRYRLUQ3o3IM9l+VmXm0zLmx",
-	"RpKI5JzmegJcs/KLW8oyO3POVT6fC6kh6c4gYRTN0ojYVNFunAmc331k3NBdBno19rRcXnOkVJP9pMhC",
-	"Cj7GEL6F+UYLkggM255nlHFM21BB+ZEU4b0B6bFCBUNbzwQjZ5FCgcaTFrd6RSBxKADKkGArN2VD8La9",
-	"qTZ7NoAwWpZaU3XmEhLE5R5GJuDyf+19bspUC0Cmgq6hPWq5lEZc4/M7w8QrnWv3nOHyFgWhDn0BJ3uG",
-	"arr2k1MpwnJ0/SwOi/IJ1ifMlKG7WFjravMcPo+1heMhz3ZjeuZBuyB79lU4ksdwkML1GTL2g7f2xqL+",
-	"7urqE7EP1BNaeifbto0pEw2FhfzFjRMLpHpsy+Wf2YJNTFmGFsyykjQOVmT7Cas8VWsVEVaL73qlvHJY",
-	"TniU9uIB7aXH0EsOR6/TE+ilfToYHcSHyREcp7vneZ2Rny/OXQbJ+n5X3JVaz9Vwf99b5l2PtjHTk3y0",
-	"x8S++ybxefFqfyMPXZHpLgnMIqTAd2RlawnDoNjPRxlTE0ieYNYHDZm5H5jQkcjRLwZZ+mc28F/Wz/Pn",
-	"s2pD5HCBmTlgMdIupGotvT+mnCQCTdmFkFPCjSaCHHa0xL8BYphAPFXBYiVyWeHOhb9hd7+q39hbM0VI",
-	"TBkELJsLFwAuARdoGJaYhkoUrIXWmiEjv62NALfrah8WWwJlBfZcaAt3o5GLPADtpoyiVQBXbtyppiN7",
-	"CbduvE+bgcf0KjWECzzMSyNkzfSnJIWFlSIrl9q2OpuYrubQkkSAwqske420aw6TmDag6jG2/pVjjmDr",
-	"7SgvpYIe69LN25DBbDPEuNAQuQQVDXfhfDEoayzuGnu8QyScXz4mAhcVR/2qnyEq7jG55O0ClTWbgdJ0",
-	"Nm/yyZkHuvgERqzleiIkMyiyBTWrgdWvVDVPyVjDB/3jPrliM7g0A1yAmke12xlyNYElKpYYTYyTuevP",
-	"YtRhnb61pXJDyhzIEupg3iqlZvTu3D7cP97i9CrLYvog62CUYVQl1PBRMTZk+9sBW4HK16NaOx4py6DB",
-	"R40/tZAGvpBXkATbaPItczpCArrMwLAbbIYorri9jMDC25g60QTZsCjA3OGcJ+DLIfmXG8qUPTl9eFcH",
-	"4Zv+yaD3Yt5BJwbqJXuakfKUaEUHU5RfPFy/5MkFY7D2op6AgrICI3sMqy4ZyeBolZNEnZyz33NwD2iZ",
-	"Q6iMSRiMeOfdcD8SuExHJcI5V9E5VA0+tY8vkV/dgtJsXEYGORJiHGyyiBS3gA+quVnK55Ww28rba5R9",
-	"WblAD2cXYFIh5hb4a4+1wnXVdRchDIa72i3bLGpbI8qFKtTXWH1ufYX5yIVst3ZcOzXDqiyUJ1b5tQHc",
-	"RpUTs5lBgRahdPeGGMoVmwxoPHFZkcieKvGKWeZE7CyyvvOlvfJ5rNRbJ9bNOZKhla4HHhTCusyeVFVr",
-	"8tlW2j6bclWo+x9CZ+/KB6e3E9S2aA3BOHNbz/P49eHJV4FQY3zw3w0x8B+xIPkpGRwdkxHTCrWjwohR",
-	"WkiDA1s7VmGt77r00WK6MTa+iHv/dyjE4hJiYY4nWt1cLGpjn9TKnYYdYGZT/27wD9mMmG8wrL++aPvd",
-	"VmOkBrnaZLVdNSL1cWLpzJYpMoRvsPr6aHAQQKpS5kPIUqhYKR9+uVpxqyw/TEb/iNlH9uHbn/847//E",
-	"PpzswUFvLx5kvF6o9bB3cry13DyutAH+Zh3mF6+t47NVfptLPmSg0yF20FBDYfT8IT6Gdx7D3xa6a7My",
-	"KjCuJOSZgbq3VGK5eTPih1+uHGo/r+KystKoAr0g7sp42lZo85GThX+ktHsh8UbDijrtKtfvFHVcpE3v",
-	"bmc9MvnPlcB3ZVLdrGFQ5a3p+4IuyIxqkIxm6L6lRJthyFxkLA4kdmZi6zVONaZtexSD9WXVgz542auD",
-	"cZuIvCbxNgIy6MXdFuJgthbtEOhgK822pkiXhoIXd1KMpaty9hQNtzHV7B1TMcVaotsSzA56j0gwSxtL",
-	"PtuiWzMqpzZLeO/JfuJdAz9O8ZP6ex+Ti1Ftot5ZUNv60Q5BIa2SBMy8l82WGipNpcN2lOuiR8kLR3nY",
-	"pW2qmYm/Wx45o9PVsJPBDjd9DaWTbBn24rrBxfXY+SJCVQyoP9ZO9BbtYjUAeAPEGeL/xWvaRh17WboV",
-	"wFajgjtNBMfqJiMgPgBsLcPxsJVxXk0EcfE7BT16/FcQ5Q5UsfLNmZCW0z0pbs6GRnypiDk32zOllThG",
-	"v01u+EmbIfgEl4i9eB+BA2SopFo7mdHMu8885zZ6wNJFKJHMxm6cEm6YWJGgS9H9vUd8V45+b3BYNuer",
-	"KLm+jc1ektR1WvNGqOZM2xStZj5wSmZCuop0vS9d4bp6JtcpA8sexLlkenlptuSKnVl9OYAZa1mKlOzf",
-	"9vfxg21PVk3vLZrj4S3SilU10Xpu68Qzngaq919g0IYii4kgmJ9ke0jNGcR4jl1yKfGX9hE6QqYAc+t/",
-	"sqi/5tfcKnQ0RmbnH7f9gpyHwBlEWDvMJ8LgxAnD4nrG6r3m3uz9LU/GhqfryJWowRpNWtgEbPymizZx",
-	"JmyUlNXyleu1eM2dP/nUhU9VKzvgJTxRdBFhuVs25srfzJOfxEgkS4zE18Jqxdeccjd80bfl7NP5kFCS",
-	"CKVslyRbRtjH3ynUQtDHBQkRaZoxDgint4IbaBg1c3jNu8SStH2+KPu3kExrwNSAbRUAzRhW/FmbBySg",
-	"i8BMWxRT/Fvh6Il8Ea6viJb0FjJMu0d/DRHpNSerVd/2yBkv69LZd5TPWfhw+fGn0tbylRu5FrgsI41s",
-	"RzqRpgrcJhn3A18xbFEmwV4ZHRycmB9/vnqLb+PYPnYS5zBPGnvOkvAIEmKdjGXTFEueSuB3OZ9yseBm",
-	"T1htcw5UQ0KwDwUpO0biK8WvlWBN6kNqXiliDzCuyxI6SCmkIe+bpn4ON67Dy+HR66+KBqA2tukmFgnc",
-	"4GjevVuWQDM7VAAFPR/2Dm0wPDbgMmfFPIHBdXvXvBN1MhYDt7Kg6JogDfuY03gC3cFer2x2UfmujF3q",
-	"vPfH1QXg+JPSiTq3IK3ztNPf69m3xBw4nbPOsHOw18fBjUxATrZfu7p9iDr7EyzD8of5cQzBoGu/0QgP",
-	"Kkob9GyjCpWIU7KPAQR/EA1Z5lRLYZsmGXFYdC/yFV9WmnAMer0NDTjaNd5wMwT6bmCRjz0b1pnSPGuU",
-	"ZMXaKl08SqHQGf76OeooXx0sGFDi69IYJk/H6HPx6EKPiwNXI8TfU8PgXeQ9RjdERWMZo5UaMkWXoHUM",
-	"ZJkjTsMPx+BrXNdBf+FCPF4M8mVEThj4MeUI/aPewZeckwt9Wl7+K6Lo0oobpryBGhXJXYoujaBdfhky",
-	"CcQdNVKMZhnsu8Zq+/d46f3gzi/+dJ/BLWQPKz/d9vcLcbd/b+8JH/axpYdqpL6rCZCDQRf7YBWtK8sK",
-	"Dm/Ij+wbYsfA4PWYauCGM1teVye7f4D2xTm+sdPWWwH/GgZu+UhR26PzEG1/ttZW+OFzK3IXsQbdVVoC",
-	"ndVJsLwZYdyWFwk0OF4HooXbnsu+cp2PV9q5NhCXe2G/3i+77EPbXWlrvdMY5RuVLtOb3sRnXJPoHRdc",
-	"6SftoPKYQ1QcG2x1ZOimQoSVZkOV41LQuTswYdKvoD7MeVFzqJC4YRNeR6RjyriymdOVlkBqQkaQCrxL",
-	"xUODB+Wau+Za5DxFhTi1dVWRFQnObR0WHD7XQ1Kqr6hHoTJtjDnORc5jSK75aEk88q2hhhkIE5GBzS2p",
-	"9K2zHRDYDPbITQV3N3h7jwb8NbdtQT2ITslNnTBvok291yMzkmv/bYaywT/OKC56jhrZ5KQWQnQLf3AL",
-	"+JIMYvsLtoPfDg/6pq3/00ynjtcV5mMb+XfLTv6bjnKt63+N9TyKc30hhjPoHX9JcLsDV00p/pPA279e",
-	"tLrc4W1P7X8R6WDUv93FQdFjyXH+OiP6gSn9Fp9oy39c1/MdeITtn9uSQ7TTiIsGVaHOg+ixfYJuWxPL",
-	"CM5AcfAKEmbYqmAVBfv35s958tCIi38AoqI9JnDclwdwEzOwnYKfDl4jzp2XckdQ7jsvV6Nic0a+oeNz",
-	"Tf5g8+LmFqvkxyKxJhD6stfdYSGJbWDwzk34ZXD0B5s/C7t2YPqPTv7Ew++dqrbM+TZSnRi9ef8e/247",
-	"9y6PrCVR2ZFf+OTj0ppsPSOKijQDyvhz8IFQ/ecKoF3Zwwqcq0kZzRAuntoKLA13eh+Tmetg2nrWzsjb",
-	"weWnehrIz1ffdt88v2flqgxYddPF1R16YGViXEKqLBg5F6rBBVI41CXQeOJEHV55WN97huXYMM2ZXNpL",
-	"c+vdoTMfcIkG4zWXoHPJlUvvY2PGaeYboO0Rl1vqzScu7E2IJyhbVIm6+NKZkHDNS7/zCbmp5F/eWCf2",
-	"emZ0eRmIlq29hT+1hmDRicY9Mjg6Jt+HjbUzvNN579pYOdf7N8Jmoz3LGavEAjcctN1ifettoh9e1O3p",
-	"EybWD4Hv22DdA6dhAuig0dL/sgta1hKSn4NX2bEJrcVkb2BW9vP+vcvk2SgUPMW1EwrvXY7QiwoFu7RN",
-	"tPpcCqElfDzgzgHlcnGaIFzeP2/gdD8BJK7rMhtPNLlxaQk3eKlYr1BdRhjYO2x3923Ooiuufc09a3SV",
-	"t/ZcFSryN1dKmtxUw/huviJCkiks94qsgsJBVQs85HRWG2QKy5uvQizqrQSqoVJJvi3VnJd1VrDs1+eX",
-	"YXTrNcQDNPSLvxYPVgrfxuP6L7DYJkovF3hKLBc2lMEUUROx4DYy3sb7Pf0w/EinRikqSv6zKrKLw8C1",
-	"XFbOgo8qarT9bWZDW2r5mLpuy38tL0FROvjFvQRNvb832Qv4zv69+bNFMJzb9sMtTziO+/IAbjwrWB/+",
-	"eYSCLWHuZUJZ63x38H5Zz4GBy2M9B4/D2388B39ezwEnvn94E61OYan276ew3MIIbNu3dvT0vRn1ZdkA",
-	"ahBhejJKzzMxAawMjkXIat3hK3BNmIRYi6pEdOkiTQD9AVMuXgwwtUyUMIACLWhfwnWwqVJzk/sgE+P9",
-	"lZ7xjd6WymNtCfRbKWa7KAxX4oUdX5U9NCBrU5P858baJylu3XWzEUQbOv1vwl+tiEijflGpJNFSWGFZ",
-	"ih2Qh/kAL6uLFJtoQB4G+fjw2AKTtCil8qIorPU+8wVbmhDn4hr3PACCePvogh+fCNJNnaFXY8aDYDXr",
-	"OPt0vsZYZM65YThF297nZ2usLBzWGFFmwLmaANhoHX2sPfmXviFdKzz94jZQDcyVHMrNArr21v599eMW",
-	"Zehjva1ZS4u2Ns+XQ0XTKaqXI34ehaleEt5bT1hXfiNKbA2UmjetDvxzpXJwNYX+pI6neimYTU6n1Yov",
-	"X87f5CDYFHKDv0a+BpPNDbDReM9BIIhDQotAe+nR6QnDU8EqWezf23+MUX2fsgw2HtJKnaS2lHLhptkp",
-	"fq2YBlPLdjjO/73/389iMBsI/MdafiKnWi2ItYkMi9IlYU9/USUDS5cUtR2s6vzhlyt/cYP88P0lVjpZ",
-	"1hsiiQU3XPKa/81muK3UKpVCaPP7V0Nyw5S6IV+TG5WPzF/XjP6VIiyJyA3NE/ftNc/E2H/NqL6JyA3c",
-	"zW+K68iU3QKZMZ5rUCSjGmREbn7T7MaApX9MtCD9wZtrHk+opLHGLBW8qMD0XfIWg87R62iLbptNHfdc",
-	"/oQKuamQAVy5aiYvwYJrVU8M9qpD3XUXi0XXnLluLjP0stk07keNHTyZWOQjsjc5ZqJKXRyM2VWY2PVl",
-	"r1EtvIOqmL1LsBWMmXqi46RBZX5/F09sJKc/BuUBccU3fHmb8AWD9iU+gj7UbcU8yLkmWORLFf2HbRc6",
-	"yNIhMbuiErDA0zVPGR+DnEvmbwPRCLaVt2k8gYQsRe4tYLLAnHaMTjdfS8C7OcJ0g4PWlip5SUTjBI1O",
-	"VpcDaYiwKMz8Etk4VK+o5cVsTbZnJYO90Uz62T3zlzaQKrUFXtw0UoDBHqo42mQEY1o9Z0UO/0PUoHR/",
-	"A2PGXUWAP6nSXS820KR0BysKfDmt2xdVCB9Nh6nnQDwirGz/HER2/dDt39t/nOGbQAa2fedKfNJISP1I",
-	"SvjZTRA6W4cb6vicFhwbg7UIkvH8WaI+3ByY7alU/X67eiyaTIwXgETvr0dtPojSDbl+ObID0e2njDNb",
-	"urk5YNArDj71ptLdXHkZ7tTrokuKL/+yR9wyr3kCcYZPYscXp7W6xDGXIsYUORwMyM1KpxgX/ldpFxNd",
-	"c2MeW2s+zRXNfGUFVqawbQ5fJJXoxWu+Gr0WVKC/RWA9D/V96RDDAPb+PLGG7xzDDCc7G3raFGmonj3U",
-	"cMN60MZ0sHTOfd9M5BnOtKWwUoSUTryG6MNdzjiWM9i/N39QyszzUDREPOVikUEydiZmJUfS6Oi+npYh",
-	"Glvj45So1eOFqf0uOHiCFRAJpCnEeo+8D9cjw2InPrbuxteRuinqf9g3UiqvOa2Gome2HJtLdEdTYUGx",
-	"CgrJmNZuoRrrspVBxdf8Zr3x0E3kKs9gkjzj5IbDnb7x5WhctQLfiyjAFj7l+hN9hGO05Ajb1WMzga1w",
-	"tlNMVtXDdM5bsJxnzyOsd6CmUrsGdfWU3y/Lbqp9IxuWvdYe8uln2wgjJFTX+zBwhOuWXVmd6dfPBoMK",
-	"5K0nrbWC0UXFXiq1l8ZegYsFT9k4d13cc5m56kzD/f3+4PVeb6+31x++OTzsIaG4da1pAmIK3FasqQTg",
-	"7pX1XazjwFBnAJzGCI1JSmNY6RvqXjYWafhVrLGkbNqFzsS4q1kGyrUrxk6CZCY40wLLuDDNQSlX+gdv",
-	"eoWrqMOXWHCwMicO1DCr1SEqPZP8Jm0s8vpLtYtEV6lqWQVPee2y/jLmZ7qbaphV3/KBQ+vvOBmFDTI4",
-	"YTM0Xov3PFGtv3cBWjK4bXivTC8NrLJ2cVBdpXfZhmHpaXO1DZV72d/ePnx++H8BAAD//w==",
+	"7L1rcxs30ij8V/Dyfaq8eTKkSOpii6p8UGxnIycbeyXlpGojnxU400MiGgIMgBHFqHR++yk0gLmQGJKj",
+	"i5/k1H6SSM7g0t3oG/py34nFbC44cK06o/vOFGgCEv89jWOY63PKJ4CfE1CxZHPNBO+MOqfZgi4VGS81",
+	"qF4n6qh4CjNqntPLOXRGHaUl45POw0PUeSu4Bq7fsQkovT7U+XdvyfHhfp9cfH/aHR4eEZESPQU7NmGc",
+	"6ClThHK1ALnzVGouFLMTrM5HtabxdAZckwXTU0KJoimQlGVAOJ3BjnMgZNZH/2XK4qlbu0jJVCzIjPLl",
+	"tkHfX9LJ+mCXU1iFymIqMjBQmcIdTSBmM5pF5PdcaEhOiNJS8Mm2yc5hLttiw84rYS5BAdfUPL55noeo",
+	"M6eSzkBXKEqpc/g9D878/taghCV+Rom0+EoRseCE4rs9aV+GxEzNzFu/5yCXnahjMNcZddwDnQj/YxKS",
+	"zkjLHKoL/S8JaWfU+f/3Strfs7+qPQcWs/hTqVlK48BKV0BD3YPFmuZUT8slqSkdHh49x4reUgVnydb1",
+	"xFTBK0VSkfOE8QlJRJwbcm9YX2xHfY71TSnjoQWeFUiNzSMj/ykTk4gIOaGcKaSoiNzAMsIdRIRpmBEh",
+	"yURSrs1zhJIEJLuFhAgOTdtxi3iO/VQZ1xlvPiwR7mYFDXMq9SvHIgnlCeGCCD0FSWg2EZLp6azYguW7",
+	"5SbczF23mE17gTs6m2eO0Mz834wOXr97/8/5b2++//aCfr13eTb75evDD28h/yec38wOf/rH/MMv//r7",
+	"/vQi/+7nb0Ydc0y1BmnW8b+LMX497f6Ldv/od4+/3vt8f7D/8M3ovzpRiB3mUgkZYoQgwWKZKk3mdAIE",
+	"eAJJRKgiTBNFWWIY2TWHO319QsSc/p5D08GO7TTVnc/o3Y/AJ3raGR0OhlFnxrj/PFhbadS5605E13zb",
+	"VTds3hW4UJp154JxDbIzSmmmwPBiw4g2kzGYR6IqxplW5NPp+xNDpub/DGhKplRNI7JAkUBJxvgNShhl",
+	"IDCXcNtAwuAW8Awk/J0UswDDYH+A34rIEpBES0CpkgG9tRI9hITUjPbYVb0VOcLZLOssgdlcaODx8gdY",
+	"hgVfTLOs4P9mASQV0ioDjsufGHkEVBsmNxZ6auBtOAOBNIUKP149XZXZu2b68HE6SpNBPEiH3Xmuu3A3",
+	"ZWOmu/v14/Lr/9f9P5/vB9Fg+OYhcDxaEN1Z2qBQGFAY7cDgi3ICVGbM8BDUh04IM6RHUEFC5hJVtQRF",
+	"VJXvr8Eh7dpJG07VsN9/0pZ4nOVJSHs84wnc4YbsOdFTqp14gPgGBzKL14IwO0YTQTI/RWsibLWPBO42",
+	"bAJ5HND0hIwhEwui2B8bFmzGepYjpGG2gzJghGgLZYDZUZ+B8/wAyx2WdwPLV4pcfPrhrGFBNzjMM6zn",
+	"RzZjAV3uVJOZUJoogXo6Aa4lA3VCDvtkgSKMjmuHaAWhGQ4b5CCH/cicJjbLZ+4szRi3n0r5ZGht0pIg",
+	"P6ZGE1zfy0eeLRHhyoKXKdSkGkWqGaQtJNsss6LY7UAKVT3wldpGqKI++DMQyCcq9U/5bAwBZcZ+X9Xs",
+	"ImKEIRk0LM88spvaNqgQyaDf30YmxnwLC4qP3NrMRJrfyd9QOR0M+l+dEAW3IGlGqDRmVZorSKztezA4",
+	"apQO66KhlI2o1H7T777Zf/PmqP+6Ez2j2DiHuZD6O5bBT7iQsIVtzPUG2JufdlSZJc7Vmyfpily3qu9n",
+	"97fX/Xzfj472H8IqsF1xiMSrNq2biymVV+zX+tKlH+kZ6NkoeZtVv7rSd0Ko44XmNw4LULoikF81aoVG",
+	"3j2LSLsUm9dr1rSrqqrFsyzp53kmaLLZGFCglPOGBFCa+xGejNIHM4KaC66sTvVJinEGqN7H1l40/9L5",
+	"PGMx8sW9uX3i69+UdYTtNqEfF2dckZZ8qaeobueaqNw6ZRBQ7uXSz3MRi3mDOovcAw166+eJhTQWfYZe",
+	"shUmE1KqvWfmIp/NqETzgSYJswzlkxRzkJoZGCFLidb4BzVHErhmKUPTvObBmVfev++MMxHfnAuhd5eP",
+	"qZAzGtA0vsPvnfWrSALoohSSJBBnVEJCmK4DQNJFaPsSYmC3kARtbnQwWKqUtyz24IWETOmtwZx/283m",
+	"Rh8LkQHlZnjnr9p5vyrIZ771nuFS0PVf778+GLwZHpQwMnLt6KBTEYHH/f7rwfHx8PDg9UH/+HhQkYb9",
+	"oDQsD9WvpavNsaQSe8WUFfB9LsYT498gxs14xaoFPZ2ikmXQWqHmKWJ5nZ7oxFiduwM3AU1ZFjCh3tkf",
+	"vOtBzIEzPolILKSE2DykCLICJ2uMVrh1WhzTTOvgQqWkS1yGU8YCEu6Oxrr0d5u1rNkaERlTBUcHJ06X",
+	"doq10UCmkOH6CoIwI4WI3mgn29b/vXnmIeqwZHcAF4Cpb+t757d36rQu/BFkRpdEAdRIe38zlUYdgx7Y",
+	"uirUFjxTW6VtZiSII59iQAeXkk78hppo+0dmXe+t6Bt9dyJFOlfrNI1fB3Rmq0GkTCq9Mwni+QsQIIe7",
+	"APFZ32OpHtxZP2NBZ86rADzpBRW3KnztLoJwm1LG2zMF8xb6fc2ZUJpqWAddK0r1bogd/RsZ0LQFF4ff",
+	"W4yN2wkLd/yJzGg8ZRxeKbIw7DAV0h16ps0TPKnLho7hA6Fjb79YncffG6xdF0TFZcHYyD9q+aCQ/v6o",
+	"Nqd5YStZsGJZFkYOrh4dQXoRXDGlPaNvQTWXRjWhTsNVhJK5hJRZT5l17wVOX3229QuKo+OjIak8ReZS",
+	"iHR3oVCQSP1Mrh6fyjLCQLHEs36GzQ/KafMGVRnjN8qZ1/0axg6Gz6c5RJ13VgFrjSKwKtRcK+vBdIrc",
+	"OmbcD9v5/rkdb1W32+mVFTSUc25RdJysby0KQCrzqEFUKgG62jDdlEGWeAe1vRphnMQZUOmc9kIZNqyZ",
+	"zqw+sqJlo6YfZCdQ6hc7qBHl4Yb9/je76BW43BbKvdlpQNbRWWGl4iP1xVQfDqyhrcZ9S7M8wBXPtCL4",
+	"U4RAl0CNFrYBWoVLpjPqGBOxd04X/wCl6ATWCMvCyQOgWHOQtFiaggQet9ekcfmlQYQsb8EUED2lvDBd",
+	"QkfNvhHw71rlrbS2FJvwVeunRAXf4HLCxdURWxgcLYw0tyJvnxlM57ppRStYwOVF5Xa3HfKGIA/neY3I",
+	"0QHJxAIkWjCViBKSsAnTK/JyfDgeHydv+oMD2k+Px4PkaADDAbw+Pkpev0niOEkH+4fDdLgfJ/vDN4Nh",
+	"evDmsD9+8/oNhYPjg4N4xcXW7x7Tbvr5/uggfHX2rmJztCKi4F3HCzGcrfxldw1vXfEIofQ9v4XMeVbC",
+	"ULG+pVWgvLu4eE/AvWydv4IDngaqcwkjMqfLTNDkcjkHUnUi3fKkx3hXCy3QkRT5J1G5LQZQv/Y/9xSb",
+	"GM5vtm+AiNBDJY0lBGZzveyRD3kygcSbyxVo411lRLgwn+3thQVRjQrvO252w+OXH9Lk+2zxr4uzozN2",
+	"kP/IPhwjkRUbMerKhq2gp8CvvzP69b6DS+2MOvaXzqjzj/c/vz375zffdB4+P6yiYwsHdZEELen3I0dJ",
+	"KZdlHFQsZIDn0fkc4ymCbiBe4zH+UcKMLb60HoOFkdAivqkf8mF/eNQdDLrD/cv+8ajfH/X7/6rSeUI1",
+	"dDWbBYk9zqhSofUY8X8DS8d8R06NMEqEW2J9Efbn0AyN/pAzdKnhj+hiS6n0NFY33M1Xs2d0iaiQp2+F",
+	"AWG8C+NaiiSP2zhkPAsMzA8VRrDRqeCfe4gMde+uZdwwHqCtHxivR8HUMRfnSotk2ZOQAVUQtOnm+Thj",
+	"cTDu4+LTD2eVq2HDS969P/d8eCeG65TzFjo3EqXc6hWnUi87O99jrXBzvyoHVn9ULEqqIKkgturVKakt",
+	"Kg9+UD5UfUjtOU/GOFizJp5KwUUmJsu/BOt5SU/Kk04CxTjq8EnIgKbfUzVt42x/eVpFl4cPVHHkWqx0",
+	"C/n9XdL2Ghv6ZsiE3RraEUSJGYwN6NboDu7mTIYUt5+5ZplRz/iKribmwHu7EVGLK+o2xNbSDRfvwNKr",
+	"F2xGMojd6CGIZ+fNwutSO3kIrd8773urazYMnnF+0NLn93gH6Ms5NEOAqTj7GiCS6ekjnEeeMTJFaMZu",
+	"A05hpanOm3Murjri5qpTZzbiZqvp6EYN7QUD9ZRLlmjvrsQQPoapGtZ3GUBzdYaVXeUJ02RO9dT5/Hw4",
+	"HcnnT3ZStmexK1Cr8L1yD2EY3jKbFdHaXhXcciSjFc9YEUuwI+s7w1DJhZB6amwnvJ2nqQa5oHLVy15I",
+	"2IMXlrDV6Kzd35rnci7UVvZXgvqTewGZ4A0EqOtSkDEQDHiiioyBSpAREXzV4mD89t/7vw+7rxenp6en",
+	"O94K4JTlsqMCSZsJ5FO5zXX2YIxyYxJTTljxhqUM54/h+cwsoQZiq0d+ru7IKpZrWCyXUUnEaRs9UV8c",
+	"UyQVgZuJL00EKzjyAwWRoW3cTJtzyokLAveZKM7TTtiMTgI8j1byhzZK85VolhZ6SEy3A6qEbIN1/tZ8",
+	"XQ0XXvFdswnTNAua+1bF/bGVXN41oqHw4rkLhf9XAxtwew0OjdIGO8H4KK/UcososqCKUHUDiT+AO0Gj",
+	"HmawDhO/zd1xipeugT2gNaBseH9smK7kFY/Mzgu2RkVgpW2CQqaY6LKjptxO2s2pbHWJVNyeb2RwGmYX",
+	"+KDZuKTc3VVueufSPfYky8+FhXsHRUENft0FKOsMoAhFccRQnvQmBvykWBQknICiGQ7neVQsCgqJ/5FY",
+	"lOYYnpIq1hZgOI73sFgMYYgl411HPVYtJJQ45xy62pegXS4RJLuFZDjHXSus3cDSe2MzMWmMjotB6nbS",
+	"ZGcO8ELWvZAt2KRza7d8/t2uIgpTE/CVSvpEKaKsAGHGQljLt9jRs+qSr9uhSMKtuIHkrKXTTbLJVAcv",
+	"E6hGGjfEwlIWUw2EZplYqJ1P9rkZO3S01fyGNXilH+GKRqfHDoL0wj8XdkSYNVlKqwxZACjEJX4Uk0fe",
+	"nhoTZE3NqaRrB67e25BnTLngLKYZ+XDx8acqMNtHbrQ7pmzCAubhR/ze63dlsoMaEUrGVAKZCqWLshCV",
+	"Rd6yBIwV6b7qWfSsLfL3XMh8tiG+1AJmRmb0xnrLigTIBdMclIKk1C6Znoq8/KVu3Q8rsVBHB9uin4ox",
+	"1tf2v0CylIE0XLvAXPG81eYMaKzmqQWJhWITvgrCqK4Ua+sPlEbscOiRt2Jm9Ca7e7yPXvgs0OpcMFOQ",
+	"3YIiii7JGFIhgSxFbmTYkgi+fptX4sgNU0XRXkbHX/fpYDyM95Ovvw2a+lsC3fBMFkRfkFboGH5cMYDb",
+	"WZtV/ryT8PTm3aYjUV0SGn6tjKANaXqtGCNymO1BbhVp4N54IeWgJTcx5yJssJlf1ky1GiIfZ7IZnSuk",
+	"iQajlcxCzC8RhoCVTtVqOEx5St4uxyDJW8lmQH6xkmUH31flALiYpJq9gNddVZw5ZGw7JW+bAgis06kG",
+	"SabKXBovqBRdrrg8i4j5NSKszvskU6S6qoBJ8gLmQt3BGkywd2c1KbNWnfTeid5qnGsbR6yvJYRiY1Wf",
+	"l/fyLaEs0cOd5JKOM9gVvj8KtPjwbXSq27JINWm5UUBiBm/4bGEycD23adtoL5VUtb9/eHhwsD98sZQq",
+	"l8jsEqqKeEcEehOql48MK8YbJL5mmKx5lV/K4lqn6/AWy7zLFpvEdOyDw9fEJWVGVulR2lA1mYGhKRSy",
+	"IpdELHgo0j8JJfTaAXglAhlZ8QkZS8rjqVWSmOqRjxjaMSqyHbtwx5TR02LB04zFOiIJQqI7Y2pGdTzF",
+	"QOIxSxLgEWGVqinlA2g7c5pFJMP0766HYERmNDNEif+Cnoqky4XuoqlmvjMfUEREeEq75Srwo8h1V6Td",
+	"BeOJWEQ2qR0HMIShUmZ2HflKMF3Gu2lmDKKIyDyDrstyjwx8M+jiJbT5ICSdQDfNsywiWohuRuUE7L8q",
+	"M/NomXNjUiYRyTnN9RS4ZuUXt5Rlduacq3w+F1JD0p1Bwij6FiJi8327cSZwfveRcUN3GejVAOJyec3h",
+	"bk1GsCILKfgE4zCt8ixIIjD2fp5RxjH3RgXlR1LEaAekxwoVjGxxHQx/RgoFGk9bXM0W0eChKDZDgq18",
+	"zQ0R+DbcwOzZAMJoWWpN1ZlLSBCXPQwvweX/2v/clG4YgEwFXSN71HIpjbjG53eGiVc61y6rwzVKCkId",
+	"+Wpi9gzVdO0n58OE5ej6WRwVNTCsKWgL9cTCmsib5/DJyC28R3m2G9MzD9oF2bOvwuFYhoMU/uuQxyYY",
+	"enE5BfL95eUnYh+oZyX1j7dtG/NeGqpc+ds3JxZI9diWyz+11cOYsgwtaLVKGgfLA/6EJceqhbMIqwXp",
+	"vVJeOSwnPEz78ZD20yPoJwfj1+kx9NMBHY7344PkEI7S3ZP1TsnP52cuDWh9vys+Z63narS3590rXY+2",
+	"CdPTfNxjYs99k/jiBmpvIw9dkekuk88ipMB3ZGVrCcOg2M/HGVNTSJ5g1gcNmbkfmNCxyNG5CVn6Zzbw",
+	"X9ZZ9+ezakPkcI7pVWAx0i4ubq1GQ0w5SQSasgshbwg3mghy2PES/waIYQrxjQpWnJHLCncu/A27O8f9",
+	"xt6aKUJiyiBg2Vx9AnAJuEDDsMRNqM7EWny0GTLy29oIcLuu9rHNJVBWYM+FtnB3DtaAjdmQFrYK4ErY",
+	"BNV0bG9S1433m2bgMb1KDeEqHfPSCFkz/SlJYWGlyEpkgi0VKG5WE6FJIkDhfaC9C9w1EU3cNKDqMbb+",
+	"pWOOYIsmKS+lgtcOpaO5IQ3dpvlxoSFyWUYa7sJJf1AW/Nw1gHyHcEa/fMzmLsrf+lU/Q2jjYwoCtIs2",
+	"12wGStPZvMknZx7o4hMYdpjrqZDMoMhWd61Gx79S1WQzYw3vD44G5JLN4MIMcA5qHtWu2MjlFJaoWGJI",
+	"OE7m7rCLUUehSwam8I6BLKEO5q1SakbvzuzDg6N1eBcXMpsL79grH7P38h5jSpW7JYFkhRBGJDYospRu",
+	"+BvJeQKSLJ0fgMxFxuJlj3xnzszIX9pHJQzqR8UYB5bBobA0tiFVN4ieibEJM2oAOGG3xo7wqexek++R",
+	"0yo4ufC7YQq9BGySuziBFY702IiTstStTzgIRtxG1fMe5jjGFG9/yWKrsfnabGtcJmUZNLj68acWQtUX",
+	"tQue5DYGUcv8ppCeU2Yj2Q02QxRX3F7UYjF9TCNqgmxYomIevaV/m/roX24o2ffkVPpd/axvBsfD/os5",
+	"WZ00rZevakbKUyJ3HUxRDeDhWj5PLp6EdUj1FBSU1UjZYyReyY+Hh6sMOerknP2eg3tAyxxCJX3CYMT4",
+	"j4ZrpkBgCepizkeNPrZqILZ9fIn86haUZpMySs6REONgE6ekuAV8UM3NUj6vhKBX3l6j7ItKMEk40wYT",
+	"bDHPxt8erRVxrK67COcx3NVu2VYUsPXSXNhOfY3V59ZXmI9d+kJr/7+TjFacGZGFNoRNZjAasZjNDAq0",
+	"CJV+aIgnXjFtgcZTlyGM7KkSu5tlPgwjslcQS3tz9ljlYZ1YN+cLh1a6HoRTkfc+k1hVjfJnW2n7zOJV",
+	"oe5/CJ29S5+o0U5Q2wJOBHMubG3bo9cHx18Fwu7xwX835IN8xCYDJ2R4eETGTCtUMgtbUGkhDQ5sHWVU",
+	"26Z16aPFzcY8kSIH5N+hcKMLiIU5nui84GJRG/u4Vvo37Ec0m/p3g5vNZod9iyku9UXb77badDXI1Sar",
+	"7aoRqY8TS6e2ZJchfIPV14fD/QBSlTIfQgZXxdj78Mvlindq+WE6/nvMPrIP3/38x9ngJ/bhuAf7/V48",
+	"zHi9aPFB//hoawsJXGkD/M06zC/e6MFnq/w2l3zEQKcj7IqjRsKYSyN8DPXm0W8L3bUZShUYV5JTzUDd",
+	"WyqxhYQZ8cMvlw61n1dxWVlpVIFeEHdlbHkrtPko4sLNVLoPIPG214o67bpR7BSBX5QQ2N1cfWQirGtr",
+	"4UoGu1nDoMpb0/c5XZCZsbkYzdALTok2w3i7bg1Imdh6G1aN79weDGJdgvXYGV7232E2cm9d4m0EZNAZ",
+	"vi1SxGwt2iFexFZdbk2RLiUL7z+lmEhX8e8pGm5j2uU7pmKKdXW3JVvu9x+RbJk2lj+3BehmVN7YjPne",
+	"k93tu8bPnOAn9fUAE+1RbaLe51Lb+uEOsTWtEmbMvBfNlhoqTaXfe5zrou/QCwfL2KVtqh+Lv1seOaM3",
+	"q9E7wx0uTBvKiNmWBMWtjQuPsvNFhKoYUH+snegt2sVqMPwGiDPE/4vXd4469s55K4CtRgV3mgiOlX7G",
+	"QHwc3Vq270Er47yaFOXCoAp69PivIModqGLlm7OCLad7UvihjTD5UoGHbrZnSrFyjH6b3PCTNkPwCS4R",
+	"G78wBgfIUHnBdjKjmXefes5t9IDCwZvZEJgTwg0TK5LVKd4i9IjvUDPoDw/KhpsVJde3puolSV2nNW+E",
+	"6i+1TVds5gMnZCakq87Y/9LV3qtncp0ysARInEumlxdmS67wn9WXA5ixlqVIyd7tYA8/2JaD1VT3ouEl",
+	"ur5XrKqp1nPbM4HxNNDJ4hxjXxRZTAXBXD3bF27OIMZz7BKtiY99sL77G4C59T9Z1F/xK24VOhojs/OP",
+	"2x5gzkPgDCKso+eTwnDihGGhSWP1XnFv9v6WJxPD03XkyjVhvTItbDEC/KaLNjFeL/DEafnK9U+94s6f",
+	"fFKmcBRVTjCWgSi6iLD0M5tw5QMcyE9iLJIlXo5oYbXiK065G77oYXT66WxEKEmEUrbzmS2p7cMYFWoh",
+	"6OOChIg0zRgHhNNbwQ00jJo5uuJdYknaPl+UwFxIpjVghsW2aphmDCv+rM0DEtBFYKYtCov+rXD0RL4g",
+	"3VdES3oLGZagQH8NEekVJ6sVEHvklJc1Gu07yqd+fLj4+FNpa/kqplwLXJaRRrbLpEhTBW6TjPuBLxm2",
+	"HZRgb97294/Njz9fvsW3cWwfglrk9xh7zpLwGBJSpO8UoZVY/lHgdzm/4WLBzZ6w8uwcqIaEYE8WUnaB",
+	"xVeKXysxr9RHJr1SxB5gXJcldJBSSEPe1029Ta5dt6ODw9dfFU19bYjYdSwSuMbRvHu3LAdodqgACno+",
+	"6B/YnAJsqmfOinkCYxR7V7wTdTIWA7eyoOggIg37mNN4Ct1hr182fql8V4aAdd774+rimPxJ6USdW5DW",
+	"edoZ9Pr2LTEHTuesM+rs9wY4uJEJyMn2ajfgD1Fnb4olif4wP04gGLvuNxrhQUVpg55tVKEScUL2MA7j",
+	"D6Ihy5xqKWwDMSMOi05evvrRSkOaYb+/oRlNuyY0boZADxoseNOz0bEpzbNGSVasrdLRphQKndGvn6OO",
+	"8pXygnE5vkaTYfJ0gj4Xjy70uDhwNUL8PTUM3iUwYJBIVDRZMlqpIVN0CVrHQJY54jT8cAK+3nsd9Ocu",
+	"UubFIF8GNoWBH1OO0D/s73/JObnQJ+XVuc0HXDj9zRmoUXEHrujSCNrllyGTQPhWI8VolsGeazK4d4+X",
+	"3g/u/OJP9xncQvaw8tPtYK8Qd3v39p7wYQ/b26hG6rucAtkfdrEnXNGOtqxm8ob8g31L7BiYAxBTDdxw",
+	"Zsvr6mT3d9C+UM23dtp6e+9fw8AtHynq3HQeou3P1lqFP3xuRe4i1qC7SkugszoJljcjjNtSO4Gm5etA",
+	"tHDruSQ21818pUVzA3G5F/bqPfDL3tLdlVb1O41RvlHpHL/pTXzGNX7fccGVHvEOKo85RMWxwbZfhm4q",
+	"RFhpvFU5LgWduwMTJv0K6sOcFzWHColjBIvTETEQRtkqApX2WGrqE4ypbaSIB+WKu0Zz5CxFhTi1NYaR",
+	"FQnObU0iHD7XI1Kqr6hHoTJtjDnORc5jSK74eEk88q2hhokcU5GBTdGp9HC03UDYDHrkuoK7a7y9RwP+",
+	"ittWvx5EJ+S6TpjXkTf1x95xg0q1XWRkRnIt/c1QNobKGcVFH2Ejm5zUQohu4Q9uAV+SQWx/wXaz3OFB",
+	"34j5f5rp1PG6wnxOsais7d6sth1l+7B7tsZ6HsW5vhDDGfaPviS43YGrZmb/SeDtXy/avu7wtqf2v4h0",
+	"MOrf7uKg6DfmOH+dEf3IlH6LT7TlP9YzuguPsL2kW3KIdhpx0awt1IUTPbZP0G1rYhnBGSiUX0HCDNt2",
+	"rKJg7978OUseGnHxd0BUtMcEjvvyAG5iBrZr9tPBa8S581LuCMo95+VqVGxOybd0cqbJH2xe3Nxix4hY",
+	"JNYEQl/2ujssJLENDN65Cb8Mjv5g82dh1w5M/9HJn3j4vVPVlvzfRqpTozfv3ePfbefepeO1JCo78guf",
+	"fFxak61nRFGRrUEZfw4+EKqFXgG0KwFagXM1tyXIBn7BgklFfgE65X2sfhmoH1WjQIvMJ/fYlKor7pMS",
+	"XDUCPQUmbRrCCTnoH5DFlGUraRU9gpNfY3R+AspYGByuuLUb3Jd2tgxoOioTH9hqKSlnKRmbhM0gIpAp",
+	"HKhYc5Ea2XO+4Ep9rCLUyJgw/jnrlbYXwMagQQsK61YW9WEMh5zSWzAyjjcxxhIDbUn4zEFgFxrWcKf3",
+	"MFW/Tr1bWeApeTu8+FRPcvr58rvum+d3eF2W2HDTxVXgeBrOxKQk4LKm7VyoBs9Ucc8hgcZTp4HgTZS9",
+	"EsmwYiQm8ZMLG8tQpLX4QGFjx19xCTqXXLnkVTZhnGY+saVHXOa0t2q5sIfAn3NbtIy6sN+ZkHDFy+uA",
+	"Y3JdyS6+Lg7JSt5/eUeLDgcbHHFi7fOiWZZ7ZHh4RH4I29CneNX23nXaczci3wqba/ksrK8Sot3A/3YL",
+	"wa53sn94UW+0z2NZPwS+tYz12pyECaCDtuTgyy5oWUu3fw4RYsc2zKwSKr9BhtjPe/cuwWqjrPYU147R",
+	"vXepWy8qq+3SNtHqc+nplvDxgDu/oEuRaoJwGRawgdP9BJC4xvBsMtXk2mWLXONdb72Ifhn4YUMLXEiC",
+	"OYuu/v8V96zR1ZXruRpr5G+u2j25rkZXXn9FBJZx7BXJHoXfsBYPyumsNsgNLK+/CrGotxKohkqzi9bi",
+	"sawihEXtPr8Mo1tvcxCgoV+8RhRsZrCNxw1eYLFNlF4u8IRYLmwogymipmLBbcKCDcN8+mH4h61EWnQl",
+	"YVVkF4eBa7msnAUf7NXokrEJJ22p5WPqGsL/tZw3RXXzF3fe2Py6ds4bfGfv3vzZIhjObIf0liccx315",
+	"ADeeFWxh8TxCwXZZ8DKhbMewO3i/rEPHwOWxDp3H4e0/Dp0/r0OHI/1uotUbWKq9+xtYbmEEtjNlO3r6",
+	"wYz6smwANYgwPRml55mYADYvwBJ7roTKmgMnYRJiLaoS0WXxNAH0R8yEeTHA1BKEwgAKdMl+CdfBpmLy",
+	"Te6DTEz2YsEVU6gnbnQzVh5rS6DfSTHbRWG4FC/sj6zsoQFZmO96fDQkFbCQuRQifX6sfZLi1kUBGEGE",
+	"5WsYhqNLSNmd5SzYmX8T/molchr1i0qBj7ZetgTudkEepmm8rC5SbKIBeRh75aOWC0zSolDQi6Kw1p7R",
+	"lyNqQpwLN+15AATx9tHFpD4RpJua16+G8gfBatZx+ulsjbHInHPDcIrO4s/P1lhZFq8x0M+AczUvs9E6",
+	"+lh78i99cb1WVv3FbaAamCuprZsFdO2tvfvqxy3K0Md658WWFm1tni+HiqZTVC+2/TwKU73hgbeesGvC",
+	"RpTY0jQ1b1od+GdK5eBKPf1JHU/1Cj2bnE6rhXi+nL/JQbApEgp/jXxpLJuyYYMkn4NAEIeEFvkP0qPT",
+	"E4anglWy2Lu3/xij+j5lGWw8pJXyVW0p5dxNs1NYYTENZvztcJz/e++/n8VgNhD4j7X8RE61WqdsExkW",
+	"FWXCnv6ieAlWlClKbljV+cMvl/7iBvnh+wssQLOs92wTC2645BX/m008XKnEK4XQ5vevRuSaKXVNviHX",
+	"Kh+bv9pavK8UYUlErmmeuG+veCYm/mtG9XVEruFufl1cR6bsFsiM8VyDsrUBI3L9m2bXBiyDI6IFGQzf",
+	"XPF4SiWNNSYP4UUFZlWTt5gLgF5HW1LebOqo79JaVMhNhQzg0hWZeQkWXCtGY7BXHequu1gsuubMdXOZ",
+	"oZfNZtc/auzgycTaK5G9yTETVcoVYSi1wny7L3uNauEdVMXsXYKtz83UEx0nDSrz+7t4agNs/TEoD4ir",
+	"ieKrDoUvGLSvvBL0oW6rsULONMHaa6pokW4bZUKG8Sm2ExnQeHrFU8YnIOeS+dtANIJtXXkaTyHB9mPO",
+	"AiaLcFcyphsctLaCzEsiGidodLK61FRDhGVszQskSVG9opYXszXZnpXCAo1m0s/umb+0gVQp+fDippEC",
+	"DPZQxdEmY5jQ6jkrSis8RA1K97cwYdwVaviTKt31GhBNSnew0MOX07p9rYvw0XSYeg7EI8LKDvVBZNcP",
+	"3d69/ccZvglkYDsMr8QnjYXUj6SEn90EobN1sKG80knBsTFYiyAZz58l6sPNgUm4StXvt6vHosnEeAFI",
+	"9P961OZjW92Q65cjOxDdXso4s4XJmwMGveLgM6IcedsAUCfDk0on0QV1UTy3kPSIW+YVTyDO8EnsZ+S0",
+	"VpfP5+NRFTkYDsn1Sh8kF/5XaYYUXXFjHltrPs0VzXzBC1ZmFm4OXySV6MUrvhq9FlSgv0NgPQ/1fekQ",
+	"wwD2/jyxhu8cwwznoBt62hRpqJ491HDDetDGdLB0zn3fKucZzrSlsFKElE68hujDXc44VpnYuzd/UMrM",
+	"81A0RHzDxSKDZOJMzErqqtHRfZkzQzS29MoJUavHCysuuODgKRamJJCmEGsfRb5WJg5r0PjYumtf3uu6",
+	"KMti30ipvOK0miGQ2Sp5rv4AmgoLisVpSMa0dgvVWC6vDCq+4tfrbbWuI1cQCGPUGSfXHO70ta8S5IpI",
+	"+E5bAbbwKdef6CMcoyVH2K4emwls4bmdYrKqHqYz3oLlPHt6Z71JPpXaJTzUM7G/LLupdkVtWPZa89On",
+	"n20jjJBQXWfPwBGuW3Zl0axfPxsMKpC3nrTW6ngXhZSp1F4aewWu3kAil5krmjXa2xsMX/f6vX5vMHpz",
+	"cNBHQnHrWtMExA1wm/BSCcDtlWV3rOPAUGcAnMYIjUlKY1jpiuteNhZp+FUsfaVs2oXOxKSrWeYaezCN",
+	"fTLJTHCmBVbXqSfm5Al+b2/Ol1gHsjInDtQwq9UhKh3B/CZtLPL6S7WLRFdAbFkFT3ntsv4yps26m2qY",
+	"Vd/ygUPr7zgZhf1FOGEzNF6L9zxRrb93DloyuG14r8z6DayydnFQXaV32YZh6Wlztcmae9nf3j58fvi/",
+	"AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

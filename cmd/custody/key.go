@@ -263,5 +263,8 @@ func (a *app) keyRevoke() *cobra.Command {
 func recordedWords(what string, r desk.Recorded) func(io.Writer) {
 	return func(w io.Writer) {
 		fmt.Fprintf(w, "%s: log index %d\nevent %s\n", what, r.Index, r.EventID)
+		if r.Witnessed != nil && !*r.Witnessed {
+			fmt.Fprintln(w, "not witnessed yet: it is in the log, and the witnesses have still to cosign it; its dossiers show when they have")
+		}
 	}
 }

@@ -226,7 +226,7 @@ func (l *Ledger) quorumSize(ctx context.Context) (size uint64, err error) {
 // includes it.
 func (l *Ledger) Under(ctx context.Context, r docket.Receipt, cp docket.Checkpoint) (docket.Receipt, error) {
 	out, err := l.receiptAt(ctx, place{event: r.EventID, index: r.Index, leaf: r.LeafHash}, cp)
-	out.Created = r.Created
+	out.Created, out.Timestamps = r.Created, r.Timestamps
 	return out, err
 }
 

@@ -188,7 +188,13 @@ type Appended struct {
 // Log is the public face of the log; it needs no caller.
 type Log interface {
 	LogDocument(ctx context.Context) (LogDocument, error)
-	Checkpoint(ctx context.Context) ([]byte, error) // signed note, newest
+	// Checkpoint returns the newest signed note that the quorum of witnesses has
+	// cosigned; where none is configured, the newest. *NotFound: none yet.
+	Checkpoint(ctx context.Context) ([]byte, error)
+	// CheckpointOver returns a published signed note that includes leaf index:
+	// cosigned by the quorum if the witnesses answer in time, else the newest. A
+	// leaf that nobody published: the newest all the same.
+	CheckpointOver(ctx context.Context, index uint64) ([]byte, error)
 	// Inclusion proves leaf index in the tree of size leaves; index < size <= newest, else *Malformed "log.range".
 	Inclusion(ctx context.Context, index, size uint64) (Inclusion, error)
 	// Consistency proves tree size from a prefix of size to; from <= to <= newest, else *Malformed "log.range".

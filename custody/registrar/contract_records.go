@@ -15,6 +15,7 @@ type Receipt struct {
 	Inclusion  []evidence.Digest // RFC 6962 audit path in the tree of the checkpoint's size
 	Checkpoint []byte            // signed note; its size is > Index
 	Timestamps [][]byte          // RFC 3161, of the event's signature, by independent authorities; they come after the event, if at all
+	Witnessed  *bool             // the quorum of witnesses cosigned Checkpoint; nil where none is configured
 }
 
 // Party is a person in an organisation; Person is zero where only the
@@ -57,6 +58,11 @@ type LogDocument struct {
 	ID       evidence.Digest // SHA-256 of Document
 	Document []byte          // exact canonical JSON
 	Origin   string
+
+	// Whom the operator asks to cosign: verifier keys, to be compared with what
+	// the witnesses themselves say. Quorum of them make a checkpoint witnessed.
+	Witnesses []string
+	Quorum    int
 }
 
 // Inclusion is a proof together with the leaf it is for.

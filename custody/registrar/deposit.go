@@ -86,7 +86,10 @@ func (r *Registrar) depositReceipts(ctx context.Context, event custody.ID, body 
 	for _, e := range events {
 		if e.Kind() == custody.KindReceived {
 			received, err := r.ledger.Receipt(ctx, e.EventID)
-			return Deposit{Deposited: receiptOf(deposited), Received: receiptOf(received)}, err
+			if err != nil {
+				return Deposit{}, err
+			}
+			return r.deposit(ctx, deposited, received)
 		}
 	}
 	return Deposit{}, fmt.Errorf("couldn't find the artifact.received of deposit %s", event.Short())
@@ -132,7 +135,15 @@ func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub d
 	if err != nil {
 		return Deposit{}, fault("ledger", err)
 	}
-	return Deposit{Deposited: receiptOf(receipts[0]), Received: receiptOf(receipts[1]), Created: receipts[0].Created}, nil
+	return r.deposit(ctx, receipts[0], receipts[1])
+}
+
+func (r *Registrar) deposit(ctx context.Context, deposited, received docket.Receipt) (Deposit, error) {
+	out, err := r.witnessed(ctx, true, deposited, received)
+	if err != nil {
+		return Deposit{}, err
+	}
+	return Deposit{Deposited: out[0], Received: out[1], Created: deposited.Created}, nil
 }
 
 // differences compares what the depositor signed with what was measured.

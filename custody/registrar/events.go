@@ -72,7 +72,11 @@ func (r *Registrar) AppendEvent(ctx context.Context, c Caller, s Submission) (Ap
 	if err != nil {
 		return Appended{}, fault("ledger", err)
 	}
-	return Appended{Receipt: receiptOf(receipts[0]), Created: receipts[0].Created}, nil
+	out, err := r.witnessed(ctx, true, receipts...)
+	if err != nil {
+		return Appended{}, err
+	}
+	return Appended{Receipt: out[0], Created: receipts[0].Created}, nil
 }
 
 // mayAppend: one's own events only, and with an invitation its one kind.
@@ -124,12 +128,11 @@ func (r *Registrar) original(ctx context.Context, c Caller, sub docket.Submissio
 	if err != nil {
 		return nil, fault("ledger", err)
 	}
-	return &Appended{Receipt: receiptOf(receipt)}, nil
-}
-
-func receiptOf(d docket.Receipt) Receipt {
-	return Receipt{EventID: d.EventID, Index: d.Index, LeafHash: d.LeafHash, Inclusion: d.Inclusion, Checkpoint: d.Checkpoint,
-		Timestamps: d.Timestamps}
+	out, err := r.witnessed(ctx, true, receipt)
+	if err != nil {
+		return nil, err
+	}
+	return &Appended{Receipt: out[0]}, nil
 }
 
 // Event implements Events.
@@ -162,7 +165,11 @@ func (r *Registrar) event(ctx context.Context, c Caller, e *docket.Event) (Event
 		return Event{}, err
 	}
 	p := &e.Statement.Predicate
-	out := Event{Receipt: receiptOf(receipt), Kind: string(p.Kind), Class: string(p.Signer.Class), Key: p.Signer.Key,
+	receipts, err := r.witnessed(ctx, false, receipt)
+	if err != nil {
+		return Event{}, err
+	}
+	out := Event{Receipt: receipts[0], Kind: string(p.Kind), Class: string(p.Signer.Class), Key: p.Signer.Key,
 		Signer: signer, PublicKey: e.Key.SPKI(), Envelope: e.Envelope.JSON(), Appended: e.Appended}
 	show, err := r.discloses(ctx, c, e)
 	if err != nil {

@@ -17,13 +17,40 @@ func (r *Registrar) LogDocument(context.Context) (LogDocument, error) {
 	if err != nil {
 		return LogDocument{}, err
 	}
-	return LogDocument{ID: id, Document: b, Origin: doc.Origin}, nil
+	return LogDocument{ID: id, Document: b, Origin: doc.Origin, Witnesses: r.o.Witnesses, Quorum: r.o.Quorum}, nil
 }
 
 // Checkpoint implements Log.
 func (r *Registrar) Checkpoint(ctx context.Context) ([]byte, error) {
-	cp, err := r.ledger.Checkpoint(ctx)
+	cp, err := r.ledger.Cosigned(ctx)
+	if errors.Is(err, docket.ErrNotFound) {
+		return nil, &NotFound{What: "checkpoint that the witnesses have cosigned"}
+	}
 	return cp.Note, fault("ledger", err)
+}
+
+// CheckpointOver implements Log.
+func (r *Registrar) CheckpointOver(ctx context.Context, index uint64) ([]byte, error) {
+	cp, _, err := r.ledger.Witnessed(ctx, index+1)
+	return cp.Note, fault("ledger", err)
+}
+
+// witnessed makes receipts of what was appended, or was there: under a
+// checkpoint that the witnesses have cosigned, if they answer in time. The
+// events are in the log either way.
+func (r *Registrar) witnessed(ctx context.Context, wait bool, receipts ...docket.Receipt) ([]Receipt, error) {
+	receipts, err := r.ledger.WitnessedReceipts(ctx, wait, receipts...)
+	if err != nil {
+		return nil, fault("ledger", err)
+	}
+	out := make([]Receipt, len(receipts))
+	for i, d := range receipts {
+		out[i] = Receipt{EventID: d.EventID, Index: d.Index, LeafHash: d.LeafHash, Inclusion: d.Inclusion, Checkpoint: d.Checkpoint, Timestamps: d.Timestamps}
+		if r.o.Quorum > 0 {
+			out[i].Witnessed = &d.Witnessed
+		}
+	}
+	return out, nil
 }
 
 // Inclusion implements Log.

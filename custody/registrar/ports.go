@@ -23,6 +23,13 @@ type Ledger interface {
 	Deposit(ctx context.Context, s docket.Submission, received docket.Act) ([]docket.Receipt, error)
 	// Observe seals and appends what the service saw, with these effects.
 	Observe(ctx context.Context, act docket.Act, effects docket.Effects) (docket.Receipt, error)
+	// WitnessedReceipts returns the receipts under a checkpoint that the quorum
+	// of witnesses has cosigned, waiting for it no longer than is configured.
+	// Those for which there is none stay as they are.
+	WitnessedReceipts(ctx context.Context, wait bool, receipts ...docket.Receipt) ([]docket.Receipt, error)
+	// Cosigned returns the newest checkpoint that the quorum of witnesses has
+	// cosigned; where none is configured, the newest. docket.ErrNotFound: none.
+	Cosigned(ctx context.Context) (docket.Checkpoint, error)
 	// Receipt returns the receipt of an event in the log.
 	Receipt(ctx context.Context, event custody.ID) (docket.Receipt, error)
 

@@ -29,6 +29,9 @@ type Options struct {
 	// everybody.
 	Gallery     Gallery
 	OpenEntries bool
+	// Witnesses and Quorum are what the ledger was opened with, as verifier keys.
+	Witnesses []string
+	Quorum    int
 	// Policy returns the trust policy under which reports are verified, with
 	// its exact bytes; nil where the operator has configured none: a report
 	// then says that its signers are unidentified. It is read for every report.

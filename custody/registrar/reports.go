@@ -124,7 +124,11 @@ func (r *Registrar) recordReport(ctx context.Context, c Caller, req ReportReques
 	if err != nil {
 		return Report{}, fault("ledger", err)
 	}
-	out := Report{ID: receipt.EventID, Receipt: receiptOf(receipt)}
+	receipts, err := r.witnessed(ctx, true, receipt)
+	if err != nil {
+		return Report{}, err
+	}
+	out := Report{ID: receipt.EventID, Receipt: receipts[0]}
 	for _, f := range files {
 		out.Files = append(out.Files, ReportFile{Name: f.Name, SHA256: f.SHA256, Size: int64(len(f.Bytes))})
 	}

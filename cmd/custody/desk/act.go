@@ -30,6 +30,9 @@ type Recorded struct {
 	Leaf    evidence.Digest `json:"leafHash"`
 	Index   uint64          `json:"index"`
 	Size    uint64          `json:"logSize"`
+	// Witnessed: the receipt's checkpoint has the cosignatures of the policy's
+	// quorum; without one, what the service says of its own; nil without either.
+	Witnessed *bool `json:"witnessed,omitempty"`
 }
 
 // act is a statement to be made.

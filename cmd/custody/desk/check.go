@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/keyring"
@@ -81,5 +83,27 @@ func (d *Desk) included(ctx context.Context, env seal.Envelope, key seal.PublicK
 	if _, err := d.advance(ctx, keyring.Head{Size: cp.Size, Root: cp.Root, Note: r.Checkpoint}); err != nil {
 		return Recorded{}, fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
-	return Recorded{EventID: r.EventID, Leaf: leaf, Index: r.Index, Size: cp.Size}, nil
+	witnessed, err := d.witnessed(r)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("%w: %w", ErrReceipt, err)
+	}
+	return Recorded{EventID: r.EventID, Leaf: leaf, Index: r.Index, Size: cp.Size, Witnessed: witnessed}, nil
+}
+
+// witnessed counts the cosignatures of a receipt's checkpoint under the person's
+// own policy. One whose policy asks for no witness is told what the service says.
+func (d *Desk) witnessed(r Receipt) (*bool, error) {
+	if d.Policy == nil || d.Policy.Quorum == nil || *d.Policy.Quorum == 0 {
+		return r.Witnessed, nil
+	}
+	var keys []note.Verifier
+	for _, w := range d.Policy.Witnesses {
+		v, err := tlog.NewWitnessVerifier(w.Key)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, v)
+	}
+	enough := tlog.CountWitnesses([]byte(r.Checkpoint), keys) >= *d.Policy.Quorum
+	return &enough, nil
 }

@@ -134,10 +134,10 @@ func (d *Desk) consistency(ctx context.Context) keyring.Consistency {
 	}
 }
 
-// look fetches the newest checkpoint and checks it: what a statement then says
-// to have seen.
-func (d *Desk) look(ctx context.Context) (custody.Seen, error) {
-	signed, err := d.Service.Checkpoint(ctx)
+// look fetches a checkpoint that includes the leaf index and checks it: what a
+// statement then says to have seen.
+func (d *Desk) look(ctx context.Context, index uint64) (custody.Seen, error) {
+	signed, err := d.Service.Checkpoint(ctx, index)
 	if err != nil {
 		return custody.Seen{}, fmt.Errorf("couldn't get checkpoint: %w", err)
 	}
@@ -152,11 +152,11 @@ func (d *Desk) look(ctx context.Context) (custody.Seen, error) {
 	return custody.Seen{Size: head.Size, Root: head.Root}, nil
 }
 
-// lookPast is look for a checkpoint that includes the leaf index. A checkpoint
-// is published just after the event that it includes, so it may take a moment.
+// lookPast is look until the checkpoint includes the leaf index. One is published
+// just after the event that it includes, so it may take a moment.
 func (d *Desk) lookPast(ctx context.Context, index uint64) (custody.Seen, error) {
 	for try := 1; ; try++ {
-		seen, err := d.look(ctx)
+		seen, err := d.look(ctx, index)
 		if err != nil || seen.Size > index {
 			return seen, err
 		}
@@ -175,7 +175,7 @@ func (d *Desk) lookPast(ctx context.Context, index uint64) (custody.Seen, error)
 
 // Checkpoint fetches, checks and returns the log's newest checkpoint.
 func (d *Desk) Checkpoint(ctx context.Context) (keyring.Head, error) {
-	if _, err := d.look(ctx); err != nil {
+	if _, err := d.look(ctx, 0); err != nil {
 		return keyring.Head{}, err
 	}
 	head, _, err := d.Seen.Last(d.log.id)

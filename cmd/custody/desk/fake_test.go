@@ -81,7 +81,7 @@ func (f *fakeService) sign(size uint64) []byte {
 	return note
 }
 
-func (f *fakeService) Checkpoint(context.Context) ([]byte, error) {
+func (f *fakeService) Checkpoint(context.Context, uint64) ([]byte, error) {
 	return f.sign(f.story.Leaves.Size()), nil
 }
 

@@ -195,7 +195,9 @@ type forked struct {
 	twin *fakeService
 }
 
-func (f forked) Checkpoint(ctx context.Context) ([]byte, error) { return f.twin.Checkpoint(ctx) }
+func (f forked) Checkpoint(ctx context.Context, index uint64) ([]byte, error) {
+	return f.twin.Checkpoint(ctx, index)
+}
 
 func (f forked) Consistency(ctx context.Context, from, to uint64) ([]evidence.Digest, error) {
 	return f.twin.Consistency(ctx, from, to)

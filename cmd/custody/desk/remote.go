@@ -163,7 +163,7 @@ func (p *ids) count(n int64) uint64 {
 }
 
 func (p *ids) receipt(r wire.Receipt) Receipt {
-	out := Receipt{EventID: p.one(r.EventId), Index: p.count(r.Index), LeafHash: p.one(r.LeafHash), Checkpoint: r.Checkpoint}
+	out := Receipt{EventID: p.one(r.EventId), Index: p.count(r.Index), LeafHash: p.one(r.LeafHash), Checkpoint: r.Checkpoint, Witnessed: r.Witnessed}
 	for _, s := range r.Inclusion {
 		out.Inclusion = append(out.Inclusion, p.one(s))
 	}
@@ -177,8 +177,8 @@ func (r *Remote) LogDocument(ctx context.Context) ([]byte, error) {
 }
 
 // Checkpoint implements Record.
-func (r *Remote) Checkpoint(ctx context.Context) ([]byte, error) {
-	b, err := r.c.Checkpoint(ctx)
+func (r *Remote) Checkpoint(ctx context.Context, index uint64) ([]byte, error) {
+	b, err := r.c.CheckpointOver(ctx, index)
 	return b, answer(err)
 }
 

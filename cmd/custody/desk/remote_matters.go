@@ -24,7 +24,7 @@ func (r *Remote) Published(ctx context.Context) (Published, error) {
 	if err != nil {
 		return Published{}, answer(err)
 	}
-	out := Published{Log: t.Log.Document}
+	out := Published{Log: t.Log.Document, Witnesses: t.Log.Witnesses, Quorum: t.Log.Quorum}
 	for _, o := range t.Organisations {
 		out.Organisations = append(out.Organisations, o.Document)
 	}

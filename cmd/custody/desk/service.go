@@ -26,7 +26,9 @@ type Service interface {
 // Record is the log and the events in it.
 type Record interface {
 	LogDocument(ctx context.Context) ([]byte, error)
-	Checkpoint(ctx context.Context) ([]byte, error)
+	// Checkpoint is a signed note that includes leaf index: cosigned if the
+	// service's witnesses answer in time, else the newest published.
+	Checkpoint(ctx context.Context, index uint64) ([]byte, error)
 	Consistency(ctx context.Context, from, to uint64) ([]evidence.Digest, error)
 	Append(ctx context.Context, s Submission) (Receipt, error)
 	Event(ctx context.Context, id evidence.Digest) (Event, error)
@@ -92,6 +94,7 @@ type Receipt struct {
 	LeafHash   evidence.Digest   `json:"leafHash"`
 	Inclusion  []evidence.Digest `json:"inclusion"`
 	Checkpoint string            `json:"checkpoint"`
+	Witnessed  *bool             `json:"witnessed,omitempty"` // the service's word; nil where it has no quorum
 }
 
 // Event is an event as the service shows it.
@@ -115,6 +118,8 @@ type Head struct {
 type Published struct {
 	Log           []byte
 	Organisations [][]byte
+	Witnesses     []string // verifier keys of those whom the operator asks to cosign
+	Quorum        int      // how many of them the operator wants
 }
 
 // Organisation is an organisation and its keys.

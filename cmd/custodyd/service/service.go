@@ -125,7 +125,7 @@ func (s *Service) start(ctx context.Context) error {
 		chain, vault = s.metrics.Ledger(chain), s.metrics.Vault(vault)
 	}
 	gallery := s.gallery()
-	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Gallery: gallery, OpenEntries: s.o.OpenEntries, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
+	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Witnesses: witnessKeys(s.o.Witnesses), Quorum: s.o.Quorum, Gallery: gallery, OpenEntries: s.o.OpenEntries, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
 		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, Log: s.o.Log})
 	if err := s.serve(ctx); err != nil {
 		return err

@@ -76,6 +76,14 @@ func askWitnesses(ctx context.Context, n *notary, l *ledger.Ledger, g *witness.G
 	return nil
 }
 
+func witnessKeys(peers []witness.Peer) []string {
+	var all []string
+	for _, p := range peers {
+		all = append(all, p.Key)
+	}
+	return all
+}
+
 func verifiers(peers []witness.Peer) []note.Verifier {
 	var all []note.Verifier
 	for _, p := range peers {
