@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,9 +39,34 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := bare(asValue(t, embedded)), bare(asValue(t, load(t))); !reflect.DeepEqual(got, want) {
+	if got, want := bare(asValue(t, embedded)), bare(asValue(t, generated(t, load(t)))); !reflect.DeepEqual(got, want) {
 		t.Fatal("wire.gen.go was not generated from this openapi.yaml: run go generate ./api/wire")
 	}
+}
+
+// generated drops what is served by hand (exclude-tags in oapi-codegen.yaml),
+// and the parameters that nothing else has.
+func generated(t *testing.T, doc *openapi3.T) *openapi3.T {
+	t.Helper()
+	dropped := 0
+	for _, path := range doc.Paths.Map() {
+		for method, op := range path.Operations() {
+			if slices.Contains(op.Tags, "tiles") {
+				path.SetOperation(method, nil)
+				dropped++
+			}
+		}
+	}
+	if dropped == 0 {
+		t.Fatal("nothing is served by hand any more: mend this test")
+	}
+	for _, name := range []string{"TileLevel", "TileIndex"} {
+		if _, ok := doc.Components.Parameters[name]; !ok {
+			t.Fatalf("there is no parameter %s", name)
+		}
+		delete(doc.Components.Parameters, name)
+	}
+	return doc
 }
 
 // bare drops what the generator doesn't keep: what stands beside a $ref, and

@@ -16,6 +16,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custodyd/metrics"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/service"
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/witness"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 )
 
@@ -102,6 +103,14 @@ func options(cfg config.Config) (service.Options, error) {
 		o.TimestampAuthorities = append(o.TimestampAuthorities, service.TimestampAuthority(a))
 	}
 	o.TimestampEvery = time.Duration(cfg.TimestampEvery)
+	for _, w := range cfg.Witnesses {
+		p, err := witness.ParsePeer(w.URL + " " + w.Key)
+		if err != nil {
+			return o, fmt.Errorf("configuration value witnesses: %w", err)
+		}
+		o.Witnesses = append(o.Witnesses, p)
+	}
+	o.Quorum, o.WitnessWait = int(cfg.WitnessQuorum), time.Duration(cfg.WitnessWait)
 	if cfg.OutsideDatabase() {
 		app, migrator, err := cfg.Databases()
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 // chainTables are the tables that nobody may change, with a column to try.
 var chainTables = map[string]string{
 	"events": "appended_at", "links": "seq", "keys": "index", "details": "bytes", "documents": "type",
-	"tiles": "root", "checkpoints": "root", "notes": "note", "artifacts": "version", "checkpoint_timestamps": "said", "event_timestamps": "said",
+	"tiles": "root", "checkpoints": "root", "notes": "note", "artifacts": "version", "checkpoint_timestamps": "said", "event_timestamps": "said", "cosignatures": "said",
 }
 
 func attempts(table, column string) []string {
@@ -34,6 +34,7 @@ func attempts(table, column string) []string {
 var fillEmpty = map[string]string{
 	"checkpoint_timestamps": `INSERT INTO custody.checkpoint_timestamps (sha256, size, authority, token, said, kept_at) VALUES (sha256('t'), 1, 'a', 't', now(), now())`,
 	"event_timestamps":      `INSERT INTO custody.event_timestamps (sha256, index, authority, token, said, kept_at) VALUES (sha256('t'), 1, 'a', 't', now(), now())`,
+	"cosignatures":          `INSERT INTO custody.cosignatures (size, name, key_hash, signature, said, kept_at) VALUES (1, 'w', '0123', repeat('s', 72)::bytea, now(), now())`,
 	"tiles":                 `INSERT INTO custody.tiles (level, n, root, hashes) VALUES (7, 0, sha256(''), repeat('x', 8192)::bytea)`,
 	"artifacts": `INSERT INTO custody.artifacts (item, case_id, sha256, size, block_root, sha1, md5, bucket, key, version, encoding, retention_mode, retain_until, block_leaves, stored_at)
 		VALUES (sha256('i'), sha256('c'), sha256('a'), 1, sha256('r'), repeat('x', 20)::bytea, repeat('x', 16)::bytea, 'b', 'k', 'v', 'plain', 'GOVERNANCE', now(), sha256('l'), now())`,

@@ -53,7 +53,7 @@ var may = map[string][]string{
 		"custody/dossier", "custody/verify", "custody/report", "evidence"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "evidence"},
-	"cmd/custodyd":             {"cmd/custodyd/...", "custody", "evidence", "evidence/vault", "evidence/vault/locals3"},
+	"cmd/custodyd":             {"cmd/custodyd/...", "custody", "custody/witness", "evidence", "evidence/vault", "evidence/vault/locals3"},
 	"cmd/custodyd/child":       {},
 	"cmd/custodyd/config":      {"custody"},
 	"cmd/custodyd/certificate": {},

@@ -58,6 +58,10 @@ type Config struct {
 	TimestampAuthorities TimestampAuthorities `yaml:"timestamp_authorities" doc:"time-stamping authorities (RFC 3161) that are asked for the log's time, independent ones: a list of url and certificate_file (PEM of the authority, or of one above it); as text URL FILE, with commas between; default none"`
 	TimestampEvery       Duration             `yaml:"timestamp_every" default:"1m" doc:"least time between two timestamps of the log's head by one authority, which come only when something happened; 1s to 24h"`
 
+	Witnesses     Witnesses `yaml:"witnesses" doc:"witnesses (C2SP tlog-witness) that cosign the log's heads, run by others than the operator: a list of url and key (the verifier key that custody witness show prints); as text URL KEY, with commas between; default none"`
+	WitnessQuorum Count     `yaml:"witness_quorum" default:"0" doc:"how many of them make a head witnessed; heads, receipts and dossiers are then shown under a witnessed one, if there is one in time; 0: no head needs any"`
+	WitnessWait   Duration  `yaml:"witness_wait" default:"2s" doc:"how long an answer waits for the quorum; after it the receipt says that it is not witnessed yet, and what was appended stays; 0s to 30s"`
+
 	Limits Limits `yaml:"limits"`
 
 	TokenLife      Duration `yaml:"token_life" default:"15m" doc:"how long an access token opens the API; 1m to 24h"`
@@ -149,6 +153,28 @@ func scalar(n *yaml.Node, into encoding.TextUnmarshaler) error {
 	}
 	return nil
 }
+
+// maxWitnessWait: clients give up on an answer not much later.
+const maxWitnessWait = 30 * time.Second
+
+// Count is a small number.
+type Count uint8
+
+// MarshalText implements encoding.TextMarshaler.
+func (n Count) MarshalText() ([]byte, error) { return strconv.AppendUint(nil, uint64(n), 10), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *Count) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseUint(string(text), 10, 8)
+	if err != nil {
+		return fmt.Errorf("%q is no number from 0 to 255", text)
+	}
+	*n = Count(v)
+	return nil
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler: an error says where.
+func (n *Count) UnmarshalYAML(node *yaml.Node) error { return scalar(node, n) }
 
 // Size is a number of bytes, written with a binary unit: "512MiB".
 type Size uint64

@@ -63,6 +63,8 @@ var samples = map[reflect.Type][3]string{
 	reflect.TypeFor[bool]():                 {"true", "false", "true"},
 	reflect.TypeFor[Duration]():             {"2d", "36h", "90m"},
 	reflect.TypeFor[Size]():                 {"1MiB", "2GiB", "3"},
+	reflect.TypeFor[Witnesses]():            {"http://a.example a+1+AA", "http://b.example b+2+BB, http://c.example c+3+CC", "http://d.example d+4+DD"},
+	reflect.TypeFor[Count]():                {"1", "2", "3"},
 	reflect.TypeFor[TimestampAuthorities](): {"http://a.example /a.pem", "http://b.example /b.pem, http://c.example /c.pem", "http://d.example /d.pem"},
 }
 

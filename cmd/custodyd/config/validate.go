@@ -57,6 +57,7 @@ func (c Config) Validate() error {
 	c.validateDatabase(refuse)
 	c.validateStore(refuse)
 	c.validateTimestamps(refuse)
+	c.validateWitnesses(refuse)
 	bounded(refuse, "timestamp_every", c.TimestampEvery, Duration(time.Second), Duration(24*time.Hour))
 	bounded(refuse, "limits.max_part", c.Limits.MaxPart, 5<<20, 5<<30)
 	bounded(refuse, "limits.max_submission", c.Limits.MaxSubmission, 64<<10, 64<<20)

@@ -125,7 +125,7 @@ func Misconfigured(err error) Findings {
 }
 
 func (v *visit) visit(ctx context.Context) {
-	v.configuration()
+	v.configuration(ctx)
 	v.certificate()
 	runner, err := child.NewRunner()
 	if err != nil {
@@ -147,7 +147,7 @@ func (v *visit) visit(ctx context.Context) {
 	}
 }
 
-func (v *visit) configuration() {
+func (v *visit) configuration(ctx context.Context) {
 	where := func(outside bool, out, private string) string {
 		if outside {
 			return out
@@ -164,6 +164,7 @@ func (v *visit) configuration() {
 	}
 	v.policy()
 	v.authorities()
+	v.witnesses(ctx)
 }
 
 // words are an error's, on one line.

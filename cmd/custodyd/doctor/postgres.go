@@ -42,6 +42,7 @@ func (v *visit) examine(ctx context.Context, dsn string, outside bool) {
 	}
 	before := len(v.findings)
 	defer v.times(ctx, db)
+	defer v.cosignatures(ctx, db)
 	if off := v.now().Sub(now).Abs(); off > 5*time.Second {
 		v.warn("database", "keep both clocks by NTP", "its clock and this machine's differ by %s", off.Round(time.Second))
 	}

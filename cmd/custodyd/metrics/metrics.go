@@ -31,7 +31,12 @@ type Set struct {
 
 // Sources are asked at each scrape. A nil one is left out.
 type Sources struct {
-	Checkpoint  func(context.Context) (size uint64, published time.Time, err error)
+	Checkpoint func(context.Context) (size uint64, published time.Time, err error)
+	// Witnesses is how it stands with each; WitnessedSize is the newest checkpoint
+	// that the quorum cosigned, 0 for none.
+	Witnesses     func(context.Context) ([]Witness, error)
+	WitnessedSize func(context.Context) (uint64, error)
+
 	Timestamps  func(context.Context) (map[string]time.Duration, error) // by authority: how long the oldest event has waited
 	OpenUploads func(context.Context) (int, error)
 	Connections func(context.Context) (map[string]int, error) // by state
@@ -165,6 +170,30 @@ func (a asked) Collect(to chan<- prometheus.Metric) {
 			}
 		})
 	}
+	if a.Witnesses != nil {
+		both.Go(func() {
+			all, err := a.Witnesses(ctx)
+			stands("witnesses", err)
+			for _, w := range all {
+				tell(cosignedSize, float64(w.Size), w.Name)
+				if !w.At.IsZero() {
+					tell(cosignedAge, time.Since(w.At).Seconds(), w.Name)
+				}
+				up := 1.0
+				if w.Problem {
+					up = 0
+				}
+				tell(witnessUp, up, w.Name)
+			}
+		})
+	}
+	if a.WitnessedSize != nil {
+		both.Go(func() {
+			if size, err := a.WitnessedSize(ctx); err == nil {
+				tell(witnessedSize, float64(size))
+			}
+		})
+	}
 	if a.OpenUploads != nil && a.Connections != nil {
 		both.Go(func() {
 			open, err := a.OpenUploads(ctx)
@@ -184,4 +213,12 @@ func (a asked) Collect(to chan<- prometheus.Metric) {
 		tell(certificate, float64(a.Certificate().Unix()))
 	}
 	both.Wait()
+}
+
+// Witness is how it stands with one.
+type Witness struct {
+	Name    string
+	Size    uint64    // of the newest checkpoint cosigned; 0: none
+	At      time.Time // when, as it says
+	Problem bool      // it did not cosign what it was last asked to
 }

@@ -73,6 +73,10 @@ func played(t *testing.T) *Set {
 		Checkpoint:  func(context.Context) (uint64, time.Time, error) { return 42, time.Now().Add(-time.Minute), nil },
 		OpenUploads: func(context.Context) (int, error) { return 3, nil },
 		Connections: func(context.Context) (map[string]int, error) { return map[string]int{"idle": 5}, nil },
+		Witnesses: func(context.Context) ([]Witness, error) {
+			return []Witness{{Name: "w.example/lab", Size: 40, At: time.Now().Add(-time.Minute)}, {Name: "w.example/away", Problem: true}}, nil
+		},
+		WitnessedSize: func(context.Context) (uint64, error) { return 40, nil },
 		Timestamps: func(context.Context) (map[string]time.Duration, error) {
 			return map[string]time.Duration{"tsa.example/": 90 * time.Second}, nil
 		},

@@ -26,33 +26,37 @@ type definition struct {
 }
 
 var (
-	requests     = definition{"custodyd_requests_total", counter, []string{"method", "route", "status"}, "Requests answered; route is the template, none where there is none."}
-	requestTime  = definition{"custodyd_request_seconds", histogram, []string{"route"}, "Time from a request's headers to the end of its answer."}
-	aborted      = definition{"custodyd_requests_aborted_total", counter, []string{"route"}, "Answers that were begun and could not be finished: the connection was cut."}
-	received     = definition{"custodyd_received_bytes_total", counter, []string{"route"}, "Bytes of requests' bodies."}
-	sent         = definition{"custodyd_sent_bytes_total", counter, []string{"route"}, "Bytes of answers' bodies."}
-	refusals     = definition{"custodyd_refusals_total", counter, []string{"code", "rule"}, "Problems answered, by code and by the rule that refused."}
-	uploads      = definition{"custodyd_uploads_total", counter, []string{"what"}, "Upload sessions begun, finished (their deposit is in the log) and aborted."}
-	uploadsOpen  = definition{"custodyd_uploads_open", gauge, nil, "Upload sessions that are neither finished nor aborted, of all replicas."}
-	events       = definition{"custodyd_events_total", counter, []string{"kind"}, "Events that this process appended to the log."}
-	appendTime   = definition{"custodyd_append_seconds", histogram, []string{"outcome"}, "Time from handing in events to their receipts; outcome is appended, repeated, stale, refused, unavailable or failed."}
-	logSize      = definition{"custodyd_checkpoint_size", gauge, nil, "Events under the newest signed checkpoint."}
-	logAge       = definition{"custodyd_checkpoint_age_seconds", gauge, nil, "Age of the newest signed checkpoint; it grows while nothing is appended."}
-	connections  = definition{"custodyd_database_connections", gauge, []string{"state"}, "Connections of this process to the database, as the database sees them."}
-	storeTime    = definition{"custodyd_store_operation_seconds", histogram, []string{"operation"}, "Time of operations of the object store."}
-	storeErrors  = definition{"custodyd_store_errors_total", counter, []string{"operation", "class"}, "Operations of the object store that failed; class is full, given-up (by the caller) or failed."}
-	tileReads    = definition{"custodyd_log_reads_total", counter, []string{"source"}, "Tiles and entry bundles served; source is memory, store, database (a complete one that is not in the store yet, or whose copy there was refused) or edge (a partial one at the log's end)."}
-	tilesKept    = definition{"custodyd_log_tiles_stored_total", counter, []string{"what"}, "Complete tiles and bundles that this process moved to the object store, by what they are: tile or bundle."}
-	tilesRefused = definition{"custodyd_log_tiles_refused_total", counter, nil, "Copies of tiles and bundles in the object store that are not what the signed tree has. None should ever be."}
-	timestamps   = definition{"custodyd_timestamps_total", counter, []string{"authority", "of", "outcome"}, "Timestamps asked for by this process; of is checkpoint or event; outcome is kept or failed."}
-	timesWaiting = definition{"custodyd_timestamp_waiting_seconds", gauge, []string{"authority"}, "Age of the oldest event that no checkpoint timestamped by the authority includes; 0: none. It grows while the authority is down; nothing waits for it."}
-	certificate  = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
-	sourceStands = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, database (uploads, connections)."}
+	requests      = definition{"custodyd_requests_total", counter, []string{"method", "route", "status"}, "Requests answered; route is the template, none where there is none."}
+	requestTime   = definition{"custodyd_request_seconds", histogram, []string{"route"}, "Time from a request's headers to the end of its answer."}
+	aborted       = definition{"custodyd_requests_aborted_total", counter, []string{"route"}, "Answers that were begun and could not be finished: the connection was cut."}
+	received      = definition{"custodyd_received_bytes_total", counter, []string{"route"}, "Bytes of requests' bodies."}
+	sent          = definition{"custodyd_sent_bytes_total", counter, []string{"route"}, "Bytes of answers' bodies."}
+	refusals      = definition{"custodyd_refusals_total", counter, []string{"code", "rule"}, "Problems answered, by code and by the rule that refused."}
+	uploads       = definition{"custodyd_uploads_total", counter, []string{"what"}, "Upload sessions begun, finished (their deposit is in the log) and aborted."}
+	uploadsOpen   = definition{"custodyd_uploads_open", gauge, nil, "Upload sessions that are neither finished nor aborted, of all replicas."}
+	events        = definition{"custodyd_events_total", counter, []string{"kind"}, "Events that this process appended to the log."}
+	appendTime    = definition{"custodyd_append_seconds", histogram, []string{"outcome"}, "Time from handing in events to their receipts; outcome is appended, repeated, stale, refused, unavailable or failed."}
+	logSize       = definition{"custodyd_checkpoint_size", gauge, nil, "Events under the newest signed checkpoint."}
+	logAge        = definition{"custodyd_checkpoint_age_seconds", gauge, nil, "Age of the newest signed checkpoint; it grows while nothing is appended."}
+	connections   = definition{"custodyd_database_connections", gauge, []string{"state"}, "Connections of this process to the database, as the database sees them."}
+	storeTime     = definition{"custodyd_store_operation_seconds", histogram, []string{"operation"}, "Time of operations of the object store."}
+	storeErrors   = definition{"custodyd_store_errors_total", counter, []string{"operation", "class"}, "Operations of the object store that failed; class is full, given-up (by the caller) or failed."}
+	tileReads     = definition{"custodyd_log_reads_total", counter, []string{"source"}, "Tiles and entry bundles served; source is memory, store, database (a complete one that is not in the store yet, or whose copy there was refused) or edge (a partial one at the log's end)."}
+	tilesKept     = definition{"custodyd_log_tiles_stored_total", counter, []string{"what"}, "Complete tiles and bundles that this process moved to the object store, by what they are: tile or bundle."}
+	tilesRefused  = definition{"custodyd_log_tiles_refused_total", counter, nil, "Copies of tiles and bundles in the object store that are not what the signed tree has. None should ever be."}
+	timestamps    = definition{"custodyd_timestamps_total", counter, []string{"authority", "of", "outcome"}, "Timestamps asked for by this process; of is checkpoint or event; outcome is kept or failed."}
+	timesWaiting  = definition{"custodyd_timestamp_waiting_seconds", gauge, []string{"authority"}, "Age of the oldest event that no checkpoint timestamped by the authority includes; 0: none. It grows while the authority is down; nothing waits for it."}
+	witnessedSize = definition{"custodyd_witnessed_size", gauge, nil, "Events under the newest checkpoint that the quorum of witnesses has cosigned; absent without a quorum."}
+	cosignedSize  = definition{"custodyd_witness_size", gauge, []string{"witness"}, "Events under the newest checkpoint that the witness has cosigned."}
+	cosignedAge   = definition{"custodyd_witness_age_seconds", gauge, []string{"witness"}, "Time since the witness's newest cosignature, by the time that it says; it grows while nothing is appended, too."}
+	witnessUp     = definition{"custodyd_witness_up", gauge, []string{"witness"}, "Whether the witness cosigned what it was last asked to cosign."}
+	certificate   = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
+	sourceStands  = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, witnesses, database (uploads, connections)."}
 )
 
 // table is all of them, in the order of the document.
 var table = []definition{requests, requestTime, aborted, received, sent, refusals, uploads, uploadsOpen, events, appendTime,
-	logSize, logAge, timestamps, timesWaiting, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
+	logSize, logAge, timestamps, timesWaiting, witnessedSize, cosignedSize, cosignedAge, witnessUp, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
 
 // Document is the table of all metrics, in Markdown.
 func Document() string {

@@ -45,6 +45,9 @@ func (s *Service) openLedger(ctx context.Context, dsn string) error {
 	if err != nil {
 		return explainKeys(err, place, document)
 	}
+	for _, p := range s.o.Witnesses {
+		s.say("witness:        %s, %s", p.Name(), p.URL)
+	}
 	n := &notary{}
 	s.gatherer = witness.NewGatherer(n, s.o.Witnesses, witness.Options{Log: s.o.Log})
 	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, Logger: s.o.Log,

@@ -148,6 +148,12 @@ func (s *Service) serveMetrics(ctx context.Context, dsn string) error {
 	if s.keeper != nil {
 		from.Timestamps = s.timestampsWaiting
 	}
+	if len(s.o.Witnesses) > 0 {
+		from.Witnesses = s.witnessesStand
+	}
+	if s.o.Quorum > 0 {
+		from.WitnessedSize = s.witnessedSize
+	}
 	s.metrics = metrics.New(from)
 	listener, err := listen(ctx, s.o.MetricsListen, "--metrics-listen")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/evidence-custody/custodyd/cmd/custodyd/metrics"
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
@@ -90,4 +91,22 @@ func verifiers(peers []witness.Peer) []note.Verifier {
 		all = append(all, p.Verifier())
 	}
 	return all
+}
+
+// witnessesStand is how it stands with each, for the operator's metrics.
+func (s *Service) witnessesStand(context.Context) ([]metrics.Witness, error) {
+	var all []metrics.Witness
+	for _, w := range s.gatherer.States() {
+		all = append(all, metrics.Witness{Name: w.Name, Size: w.Size, At: w.At, Problem: w.Problem != ""})
+	}
+	return all, nil
+}
+
+// witnessedSize is the newest checkpoint with a quorum.
+func (s *Service) witnessedSize(ctx context.Context) (uint64, error) {
+	cp, err := s.ledger.Cosigned(ctx)
+	if errors.Is(err, docket.ErrNotFound) {
+		return 0, nil
+	}
+	return cp.Size, err
 }
