@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 
+	"filippo.io/mldsa"
+
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/seal"
@@ -15,15 +17,22 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// NewLogDocument makes the founding document of a log that these keys serve.
-// Origin is a bare lower-case host name and is never changed afterwards.
-func NewLogDocument(origin string, mode custody.Mode, logKey ed25519.PublicKey, service seal.PublicKey, random io.Reader) ([]byte, error) {
+// NewLogDocument makes the founding document of a log that these keys serve;
+// postQuantum may be nil. Origin is a bare lower-case host name and is never
+// changed afterwards.
+func NewLogDocument(origin string, mode custody.Mode, logKey ed25519.PublicKey, postQuantum *mldsa.PublicKey, service seal.PublicKey, random io.Reader) ([]byte, error) {
 	spki, err := x509.MarshalPKIXPublicKey(logKey)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode the log key: %w", err)
 	}
 	doc := custody.LogDocument{Document: custody.DocLog, Keys: []custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}},
 		Mode: mode, Origin: origin, ServiceKeys: [][]byte{service.SPKI()}}
+	if postQuantum != nil {
+		if spki, err = tlog.MLDSASPKI(postQuantum); err != nil {
+			return nil, err
+		}
+		doc.Keys = append(doc.Keys, custody.LogKey{Algorithm: custody.LogMLDSA44, Key: spki})
+	}
 	if _, err := io.ReadFull(random, doc.Salt[:]); err != nil {
 		return nil, fmt.Errorf("couldn't draw a salt: %w", err)
 	}

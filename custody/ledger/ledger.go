@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"filippo.io/mldsa"
 	"github.com/lib/pq"
 	"golang.org/x/mod/sumdb/note"
 
@@ -35,6 +36,9 @@ type Config struct {
 	DSN     string        // connection string of custody_app
 	Service seal.Signer   // signs the service's own events
 	LogKey  crypto.Signer // Ed25519; signs checkpoints
+
+	// LogMLDSA signs them too, where the log document lists such a key.
+	LogMLDSA *mldsa.PrivateKey
 
 	// Signed is the newest checkpoint that this log is known to have signed,
 	// kept outside the database; nil where none is. A database that does not
@@ -70,7 +74,7 @@ type identity struct {
 	id        custody.ID
 	document  []byte
 	doc       *custody.LogDocument
-	signer    note.Signer
+	signers   []note.Signer // Ed25519 first
 	verifiers note.Verifiers
 }
 

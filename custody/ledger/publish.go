@@ -119,7 +119,7 @@ func (l *Ledger) signed(ctx context.Context, cp docket.Checkpoint) (docket.Check
 		return cp, docket.ErrUnfounded
 	}
 	var err error
-	if cp.Note, err = tlog.SignCheckpoint(tlog.Checkpoint{Origin: i.doc.Origin, Size: cp.Size, Root: cp.Root}, i.signer); err != nil {
+	if cp.Note, err = tlog.SignCheckpoint(tlog.Checkpoint{Origin: i.doc.Origin, Size: cp.Size, Root: cp.Root}, i.signers...); err != nil {
 		return cp, err
 	}
 	l.seen.put(cp.Size, cp.Root)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
@@ -179,10 +181,35 @@ func (l *Ledger) identify(document []byte) (*identity, error) {
 	if !doc.ServiceKey(l.cfg.Service.Public().ID()) {
 		return nil, fmt.Errorf("couldn't open log %s: the service key configured is not one of its log document", i.id.Short())
 	}
-	if i.signer, err = tlog.NewLogSigner(doc.Origin, l.cfg.LogKey); err != nil {
+	signer, err := tlog.NewLogSigner(doc.Origin, l.cfg.LogKey)
+	if err != nil {
 		return nil, err
 	}
-	return i, nil
+	i.signers = []note.Signer{signer}
+	return i, l.postQuantum(i)
+}
+
+// postQuantum adds the ML-DSA-44 key's signer where the log document lists one.
+func (l *Ledger) postQuantum(i *identity) error {
+	for _, k := range i.doc.Keys {
+		if k.Algorithm != custody.LogMLDSA44 {
+			continue
+		}
+		listed, err := tlog.ParseMLDSAKey(k.Key)
+		if err != nil {
+			return err
+		}
+		if l.cfg.LogMLDSA == nil || !listed.Equal(l.cfg.LogMLDSA.PublicKey()) {
+			return fmt.Errorf("couldn't open log %s: the ML-DSA-44 key of its log document is not the one configured, or none is", i.id.Short())
+		}
+		signer, err := tlog.NewMLDSASigner(i.doc.Origin, l.cfg.LogMLDSA)
+		if err != nil {
+			return err
+		}
+		i.signers = append(i.signers, signer)
+		return nil // one is enough; the others are of the same log
+	}
+	return nil
 }
 
 // checkSigned holds the database to what is known outside of it: a receipt for

@@ -218,6 +218,16 @@ func (v *logVerifiers) missing(sigs []note.Signature) custody.LogKeyAlgorithm {
 	return ""
 }
 
+// AnyLogKey returns the same keys, of which one signature is enough: for a head
+// that a witness hands on, who keeps only the signatures that it knows. It is
+// evidence against the log, never for it.
+func AnyLogKey(keys note.Verifiers) note.Verifiers {
+	if all, ok := keys.(*logVerifiers); ok {
+		return all.Verifiers
+	}
+	return keys
+}
+
 // LogVerifiers returns the checkpoint verifiers that a log document lists.
 // OpenCheckpoint by them wants a signature of each algorithm that is listed
 // and that this version knows: Ed25519 always, ML-DSA-44 where it stands there.

@@ -220,5 +220,5 @@ func (c *Client) Shown(ctx context.Context, origin string, keys note.Verifiers) 
 	if err != nil {
 		return tlog.Checkpoint{}, fmt.Errorf("couldn't get a witness's newest head: %w", err)
 	}
-	return tlog.OpenCheckpoint(body, origin, keys)
+	return tlog.OpenCheckpoint(body, origin, tlog.AnyLogKey(keys))
 }

@@ -118,7 +118,7 @@ func (s *site) checkRecord(t *testing.T, receipts []kept) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(stage.Context(t), ledger.Config{DSN: s.dsn(migrations.RoleApp), Service: signer, LogKey: keys.Log})
+	l, err := ledger.Open(stage.Context(t), ledger.Config{DSN: s.dsn(migrations.RoleApp), Service: signer, LogKey: keys.Log, LogMLDSA: keys.LogMLDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

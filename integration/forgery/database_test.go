@@ -37,7 +37,7 @@ func refound(t *testing.T, m *matter, data string) {
 		t.Fatal(err)
 	}
 	// The keys, and not what lies beside them and says how far they have signed.
-	for _, name := range []string{"service.pem", "log.pem"} {
+	for _, name := range []string{"service.pem", "log.pem", "log-mldsa.pem"} {
 		copyDir(t, filepath.Join(m.data, "keys", name), filepath.Join(data, "keys", name))
 	}
 	copyDir(t, filepath.Join(m.data, "store"), filepath.Join(data, "store"))
@@ -59,7 +59,7 @@ func refound(t *testing.T, m *matter, data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: pg.DSN(migrations.RoleApp), Service: signer, LogKey: keys.Log})
+	l, err := ledger.Open(ctx, ledger.Config{DSN: pg.DSN(migrations.RoleApp), Service: signer, LogKey: keys.Log, LogMLDSA: keys.LogMLDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

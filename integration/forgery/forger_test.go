@@ -81,7 +81,11 @@ func (f *forger) seal(t *testing.T, d *dossier.Dossier) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Checkpoint, err = tlog.SignCheckpoint(tlog.Checkpoint{Origin: f.origin, Size: size, Root: root}, signer); err != nil {
+	postQuantum, err := tlog.NewMLDSASigner(f.origin, f.keys.LogMLDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Checkpoint, err = tlog.SignCheckpoint(tlog.Checkpoint{Origin: f.origin, Size: size, Root: root}, signer, postQuantum); err != nil {
 		t.Fatal(err)
 	}
 	d.Consistency = map[uint64][]evidence.Digest{}

@@ -43,7 +43,7 @@ class Clock:
     def _older(self):
         x, cp, self.opened = self.x, self.x.dossier.checkpoint, []
         for size, note in sorted(x.dossier.older.items()):
-            if not tlog.opened_by_log(note, x.log['origin'], x.log['ed25519']):
+            if not tlog.opened_by_log(note, x.log['origin'], x.log['ed25519'], x.log['mldsa']):
                 x.find('checkpoint-invalid')
                 continue
             self.opened.append(note)

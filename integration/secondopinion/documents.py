@@ -79,8 +79,8 @@ def founding(data):
     return v
 
 
-def _keys(keys, least, most):
-    """The SPKIs of a list of base64 ones, different, each of at most 256 bytes."""
+def _keys(keys, least, most, size=256):
+    """The SPKIs of a list of base64 ones, different, each of at most size bytes."""
     if not isinstance(keys, list) or not least <= len(keys) <= most or len(set(map(str, keys))) != len(keys):
         raise Refused('document.keys')
     out = []
@@ -89,7 +89,7 @@ def _keys(keys, least, most):
             out.append(canon.unbase64('' if k is None else k))
         except ValueError:
             raise Refused('document.form')
-        if not 1 <= len(out[-1]) <= 256:
+        if not 1 <= len(out[-1]) <= size:
             raise Refused('document.keys')
     return out
 
@@ -152,10 +152,11 @@ def log(data):
             raise Refused('document.form')
         if not re.fullmatch('[a-z0-9-]{1,32}', k['algorithm']):
             raise Refused('document.keys')
-    spkis = _keys([k['key'] for k in keys], 1, 4)
+    spkis = _keys([k["key"] for k in keys], 1, 4, 4096)
     if keys[0]['algorithm'] != 'ed25519':
         raise Refused('document.keys')
     v['ed25519'] = [s for k, s in zip(keys, spkis) if k['algorithm'] == 'ed25519']
+    v['mldsa'] = [s for k, s in zip(keys, spkis) if k['algorithm'] == 'ml-dsa-44']
     v['services'] = {canon.hexid(k) for k in _p256_keys(v['serviceKeys'], 16)}
     if not is_salt(v['salt']):
         raise Refused('detail.salt')

@@ -57,10 +57,11 @@ class Examination:
             self.find('log-not-in-policy', subject=self.log_id)
         try:
             self.log['ed25519'] = [seal.ed25519(k) for k in self.log['ed25519']]
+            self.log['mldsa'] = [seal.mldsa44(k) for k in self.log['mldsa']]
         except Refused:
             self.find('log-document')
             return False
-        if not tlog.opened_by_log(d.checkpoint, self.log['origin'], self.log['ed25519']):
+        if not tlog.opened_by_log(d.checkpoint, self.log['origin'], self.log['ed25519'], self.log['mldsa']):
             self.find('checkpoint-invalid')
             return False
         if self.log['mode'] == 'test':

@@ -4,11 +4,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+import mldsa
 from canon import Refused, b64, encode, parse, plain, sha256, unbase64
 from spec import LIMITS
 
 PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 P256_HEAD = bytes.fromhex('3059301306072a8648ce3d020106082a8648ce3d030107034200')
+MLDSA44_HEAD = bytes.fromhex('30820532300b06096086480165030403110382052100')
 ED25519_HEAD = bytes.fromhex('302a300506032b6570032100')
 P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffff
 N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
@@ -36,6 +38,12 @@ def ed25519(spki):
     if len(spki) != 44 or not spki.startswith(ED25519_HEAD):
         raise Refused('key-form')
     return spki[12:]
+
+
+def mldsa44(spki):
+    if len(spki) != len(MLDSA44_HEAD) + mldsa.KEY_BYTES or not spki.startswith(MLDSA44_HEAD):
+        raise Refused('key-form')
+    return spki[len(MLDSA44_HEAD):]
 
 
 def ed25519_holds(key, signature, message):

@@ -2,6 +2,7 @@
 import re
 
 import documents
+import mldsa
 import seal
 from canon import MAX_INTEGER, Refused, b64, encode, parse, plain, sha256, unbase64
 from spec import LIMITS
@@ -148,12 +149,30 @@ def log_key_id(origin, key):
     return sha256(origin.encode() + b'\n\x01' + key)
 
 
-def opened_by_log(note, origin, keys):
+def _head(note, name):
+    """What an ML-DSA-44 key of this name signs of the note's head: timestamp and start are 0."""
+    origin = note.origin.encode()
+    return (b'subtree/v1\n\0' + bytes([len(name)]) + name.encode() + bytes(8) + bytes([len(origin)]) + origin + bytes(8)
+            + note.size.to_bytes(8, 'big') + note.root)
+
+
+def opened_by_log(note, origin, keys, post_quantum=()):
     """Whether a log of this origin and these Ed25519 keys signed the note: a line of one of
-    them holds, and none of them has a line that does not."""
+    them holds, and none of them has a line that does not. Where it has ML-DSA-44 keys, the
+    same of those."""
     good = False
     if note.origin != origin:
         return False
+    if post_quantum:
+        both = False
+        for name, khash, sig, _ in note.lines:
+            for key in post_quantum:
+                if name == origin and khash == key_hash(origin, 6, key):
+                    if sig[:8] != bytes(8) or not mldsa.holds(key, sig[8:], _head(note, name)):
+                        return False
+                    both = True
+        if not both:
+            return False
     for name, khash, sig, _ in note.lines:
         for key in keys:
             if name == origin and khash == key_hash(origin, 1, key):

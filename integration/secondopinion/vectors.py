@@ -60,6 +60,16 @@ def one_count(v, at):
     return {'count': tlog.count_witnesses(tlog.Note(v['note'].encode()), witnesses)}
 
 
+def one_two_keys(v, at):
+    """A note by the keys of a log document, which may list one of each algorithm."""
+    def opened():
+        log = documents.log(v['document'].encode())
+        note = tlog.Note(v['note'].encode())
+        if not tlog.opened_by_log(note, log['origin'], [seal.ed25519(k) for k in log['ed25519']], [seal.mldsa44(k) for k in log['mldsa']]):
+            raise Refused('refused')
+    return judged('expect', opened)[0]
+
+
 def one_leaf(v, at):
     data = v['leaf'].encode()
     got, ok = judged('rule', tlog.open_leaf, data)
@@ -135,7 +145,7 @@ def one_verification(v, at):
 KINDS = {
     'statement/*.json': one_statement, 'document/*.json': one_document, 'detail/*.json': one_document,
     'tlog/checkpoints.json': one_note, 'tlog/witnesses.json': one_count, 'tlog/leaves.json': one_leaf,
-    'tlog/timestamps.json': one_timestamp, 'seal/keys.json': one_key, 'seal/signatures.json': one_signature,
+    'tlog/timestamps.json': one_timestamp, 'tlog/mldsa.json': one_two_keys, 'seal/keys.json': one_key, 'seal/signatures.json': one_signature,
     'seal/envelopes.json': one_envelope, 'dossier/whole.json': one_zip, 'dossier/zips.json': one_zip,
     'dossier/contents.json': one_change, 'verify/*.json': one_verification,
 }

@@ -3,11 +3,13 @@ package stage
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/x509"
 	"encoding/pem"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"filippo.io/mldsa"
+	mldsax509 "filippo.io/mldsa/x509"
 
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/seal"
@@ -16,8 +18,9 @@ import (
 
 // Keys are all the keys that the operator of a service has.
 type Keys struct {
-	Service *ecdsa.PrivateKey
-	Log     ed25519.PrivateKey
+	Service  *ecdsa.PrivateKey
+	Log      ed25519.PrivateKey
+	LogMLDSA *mldsa.PrivateKey
 }
 
 // OperatorKeys reads them from a state directory, as its operator can.
@@ -32,7 +35,7 @@ func OperatorKeys(t testing.TB, data string) Keys {
 		if block == nil {
 			t.Fatalf("%s is not PEM", name)
 		}
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		key, err := mldsax509.ParsePKCS8PrivateKey(block.Bytes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,10 +43,11 @@ func OperatorKeys(t testing.TB, data string) Keys {
 	}
 	service, ok := read("service.pem").(*ecdsa.PrivateKey)
 	log, ok2 := read("log.pem").(ed25519.PrivateKey)
-	if !ok || !ok2 {
+	postQuantum, ok3 := read("log-mldsa.pem").(*mldsa.PrivateKey)
+	if !ok || !ok2 || !ok3 {
 		t.Fatal("the service's keys are of other algorithms than expected")
 	}
-	return Keys{service, log}
+	return Keys{service, log, postQuantum}
 }
 
 // LedgerConfig is what opens the ledger of a running service a second time, as
@@ -55,7 +59,7 @@ func LedgerConfig(t testing.TB, data string) ledger.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ledger.Config{DSN: DSN(t, data, migrations.RoleApp), Service: signer, LogKey: keys.Log}
+	return ledger.Config{DSN: DSN(t, data, migrations.RoleApp), Service: signer, LogKey: keys.Log, LogMLDSA: keys.LogMLDSA}
 }
 
 // Check reads the whole record of a running service again from its bytes.

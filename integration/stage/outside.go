@@ -129,7 +129,7 @@ func CopyKeys(t testing.TB, from, to string) {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"service.pem", "log.pem"} {
+	for _, name := range []string{"service.pem", "log.pem", "log-mldsa.pem"} {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, name), b, 0o600)

@@ -38,6 +38,7 @@ type Config struct {
 	KeysDir      string `yaml:"keys_dir" doc:"directory of the service's own keys and of the newest checkpoint signed with them; all replicas of a service have the same keys; default keys in the data directory"`
 	ServiceKey   string `yaml:"service_key" doc:"the P-256 key that signs what the service saw: a file, or a KMS's URI such as hashivault://custody-service; default service.pem in keys_dir"`
 	LogKey       string `yaml:"log_key" doc:"the Ed25519 key that signs the log's checkpoints: a file, or a KMS's URI such as hashivault://custody-log; default log.pem in keys_dir"`
+	LogMLDSAKey  string `yaml:"log_mldsa_key" doc:"file of the ML-DSA-44 key that signs checkpoints beside log_key, so that a quantum computer does not forge them; made for a new log; default log-mldsa.pem in keys_dir"`
 	KMSTokenFile string `yaml:"kms_token_file" doc:"file with the token for Vault or OpenBao, which VAULT_ADDR names; default VAULT_TOKEN"`
 
 	Origin string `yaml:"origin" doc:"name of a new log, such as custody.example.org; fixed once the log is founded; default a random one"`

@@ -86,7 +86,7 @@ func (c *Config) readFile(path string) error {
 		return err
 	}
 	for _, p := range []*string{&c.DataDir, &c.DatabaseURLFile, &c.DatabaseMigratorURLFile, &c.PGBinDir, &c.S3.AccessKeyFile, &c.S3.SecretKeyFile, &c.PolicyFile,
-		&c.TLSCertFile, &c.TLSKeyFile, &c.KeysDir, &c.ServiceKey, &c.LogKey, &c.KMSTokenFile} {
+		&c.TLSCertFile, &c.TLSKeyFile, &c.KeysDir, &c.ServiceKey, &c.LogKey, &c.LogMLDSAKey, &c.KMSTokenFile} {
 		if *p != "" && !filepath.IsAbs(*p) && !strings.Contains(*p, "://") {
 			*p = filepath.Join(dir, *p)
 		}

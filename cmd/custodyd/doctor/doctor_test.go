@@ -138,6 +138,9 @@ func TestStoppedService(t *testing.T) {
 		{"a key others read", func(t *testing.T, data string, _ *visit) {
 			_ = os.Chmod(filepath.Join(data, "keys", "service.pem"), 0o640)
 		}, Problem, "chmod 600", false},
+		{"a post-quantum key that is none", func(t *testing.T, data string, _ *visit) {
+			put(t, filepath.Join(data, "keys", "log-mldsa.pem"), []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
+		}, Problem, "log-mldsa.pem holds no key", false},
 		{"a key that is none", func(t *testing.T, data string, _ *visit) {
 			put(t, filepath.Join(data, "keys", "log.pem"), []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
 		}, Problem, "holds no key", false},

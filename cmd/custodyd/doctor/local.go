@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	mldsax509 "filippo.io/mldsa/x509"
 
 	"github.com/evidence-custody/custodyd/cmd/custodyd/certificate"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/child"
@@ -139,7 +140,8 @@ func (v *visit) keys(began bool) {
 	}
 	var there, missing []string
 	sound := true
-	for name, path := range map[string]string{"service.pem": v.cfg.ServiceKey, "log.pem": v.cfg.LogKey} {
+	const postQuantum = "log-mldsa.pem" // older logs have none
+	for name, path := range map[string]string{"service.pem": v.cfg.ServiceKey, "log.pem": v.cfg.LogKey, postQuantum: v.cfg.LogMLDSAKey} {
 		if keysafe.InKMS(path) {
 			v.note("keys", "the one of %s is in a KMS, which is not asked here", strings.TrimSuffix(name, ".pem"))
 			continue
@@ -149,6 +151,8 @@ func (v *visit) keys(began bool) {
 		}
 		info, err := os.Stat(path)
 		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == postQuantum:
+			continue
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, path)
 			continue
@@ -156,7 +160,9 @@ func (v *visit) keys(began bool) {
 			v.problem("keys", "run custodyd doctor as the user that custodyd runs as", "%s", words(err))
 			return
 		}
-		there = append(there, path)
+		if name != postQuantum {
+			there = append(there, path)
+		}
 		if st, isUnix := info.Sys().(*syscall.Stat_t); isUnix && os.Geteuid() != 0 && int(st.Uid) != os.Geteuid() {
 			v.problem("keys", "run custodyd as the owner of its keys, or chown them", "%s belongs to user %d", path, st.Uid)
 			sound = false
@@ -198,7 +204,7 @@ func isKey(path string) error {
 	if block == nil {
 		return fmt.Errorf("%s is no PEM file", path)
 	}
-	if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
+	if _, err := mldsax509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
 		return fmt.Errorf("%s holds no key that can be read", path)
 	}
 	return nil

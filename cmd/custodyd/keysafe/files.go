@@ -3,12 +3,14 @@ package keysafe
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+
+	"filippo.io/mldsa"
+	mldsax509 "filippo.io/mldsa/x509"
 
 	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
 	"github.com/evidence-custody/custodyd/custody/seal"
@@ -40,7 +42,7 @@ func readKey(path string) (any, error) {
 	if block == nil || block.Type != keyBlock {
 		return nil, fmt.Errorf("couldn't read key %s: not a PEM block %s", path, keyBlock)
 	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := mldsax509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read key %s: %w", path, err)
 	}
@@ -57,9 +59,17 @@ func newLogKey() (any, error) {
 	return key, nil
 }
 
+func newLogMLDSAKey() (any, error) {
+	key, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		return nil, fmt.Errorf("couldn't make the log's ML-DSA-44 key: %w", err)
+	}
+	return key, nil
+}
+
 // writeKey is durable and never writes over a key.
 func writeKey(path string, key any) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	der, err := mldsax509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("couldn't encode key: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
@@ -58,6 +60,10 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	works(t, k)
+	pq, err := Open(ctx, p, false)
+	if err != nil || k.LogMLDSA == nil || !k.LogMLDSA.Equal(pq.LogMLDSA) || !k.PostQuantum().Equal(pq.PostQuantum()) {
+		t.Fatalf("another post-quantum key the second time: %v", err)
+	}
 	again, err := Open(ctx, Place{Service: filepath.Join(dir, "service.pem"), Log: filepath.Join(dir, "log.pem")}, true)
 	if err != nil || again.Service.Public().ID() != k.Service.Public().ID() {
 		t.Fatalf("other keys the second time: %v", err)
@@ -78,6 +84,59 @@ func TestFiles(t *testing.T) {
 	}
 	if _, err := Open(ctx, Place{Dir: dir, Log: kept}, false); err == nil || !strings.Contains(err.Error(), "others may read it") {
 		t.Errorf("a key that others may read: %v", err)
+	}
+}
+
+// TestFit: the keys must be those that the log's document lists, the
+// post-quantum one too where it lists one.
+func TestFit(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	k, err := Open(ctx, Place{Dir: dir}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := func(with ...custody.LogKey) []byte {
+		spki, err := x509.MarshalPKIXPublicKey(k.Log.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _, err := custody.LogDocument{Document: custody.DocLog, Mode: custody.ModeTest, Origin: "log.example.org", ServiceKeys: [][]byte{k.Service.Public().SPKI()},
+			Keys: append([]custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}}, with...)}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	spki, err := tlog.MLDSASPKI(k.PostQuantum())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := custody.LogKey{Algorithm: custody.LogMLDSA44, Key: spki}
+	if err := errors.Join(k.Fit(document()), k.Fit(document(listed))); err != nil {
+		t.Error(err)
+	}
+	other, err := Open(ctx, Place{Dir: t.TempDir()}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed := k
+	mixed.LogMLDSA = other.LogMLDSA
+	without := k
+	without.LogMLDSA = nil
+	for name, bad := range map[string]Keys{"others": other, "another post-quantum key": mixed, "no post-quantum key": without} {
+		if err := bad.Fit(document(listed)); err == nil {
+			t.Errorf("%s fit", name)
+		}
+	}
+	if err := without.Fit(document()); err != nil {
+		t.Errorf("a log without a post-quantum key: %v", err)
+	}
+	// It is a file, and of its own kind.
+	for _, place := range []string{"hashivault://custody-log", filepath.Join(dir, "log.pem")} {
+		if _, err := Open(ctx, Place{Dir: dir, LogMLDSA: place}, false); err == nil {
+			t.Errorf("%s is taken for an ML-DSA-44 key", place)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func (s *Service) place() keysafe.Place {
 	if dir == "" {
 		dir = filepath.Join(s.data, "keys")
 	}
-	return keysafe.Place{Dir: dir, Service: s.o.ServiceKey, Log: s.o.LogKey, TokenFile: s.o.KMSTokenFile}
+	return keysafe.Place{Dir: dir, Service: s.o.ServiceKey, Log: s.o.LogKey, LogMLDSA: s.o.LogMLDSAKey, TokenFile: s.o.KMSTokenFile}
 }
 
 // openLedger opens the chain with the service's keys, and founds it if it is
@@ -50,7 +50,7 @@ func (s *Service) openLedger(ctx context.Context, dsn string) error {
 	}
 	n := &notary{}
 	s.gatherer = witness.NewGatherer(n, s.o.Witnesses, witness.Options{Log: s.o.Log})
-	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, Logger: s.o.Log,
+	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, LogMLDSA: k.LogMLDSA, Logger: s.o.Log,
 		Witnesses: verifiers(s.o.Witnesses), Quorum: s.o.Quorum, WitnessWait: s.o.WitnessWait,
 		Signed: mark.Signed(), Outside: func(ctx context.Context, l *ledger.Ledger) error { return askWitnesses(ctx, n, l, s.gatherer) },
 		Published: func(cp docket.Checkpoint) {
@@ -96,8 +96,8 @@ func explainKeys(err error, place keysafe.Place, document []byte) error {
 	if document == nil {
 		return err
 	}
-	return fmt.Errorf("couldn't go on: the database holds a log, and its keys are not here: %w. Every replica serves one log with the same two keys: "+
-		"copy service.pem and log.pem (mode 600) from the keys_dir of a running replica, or from the backup of the keys, into %s; or name with keys_dir, service_key and log_key where they are", err, place.Dir)
+	return fmt.Errorf("couldn't go on: the database holds a log, and its keys are not here: %w. Every replica serves one log with the same keys: "+
+		"copy service.pem and log.pem, and log-mldsa.pem where there is one (mode 600), from the keys_dir of a running replica, or from the backup of the keys, into %s; or name with keys_dir, service_key, log_key and log_mldsa_key where they are", err, place.Dir)
 }
 
 // explainAltered says what to do about a database that was put back.
@@ -124,7 +124,7 @@ func (s *Service) newDocument(k keysafe.Keys) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("couldn't found the log: its key is a %T", k.Log.Public())
 	}
-	return ledger.NewLogDocument(origin, s.o.Mode, public, k.Service.Public(), rand.Reader)
+	return ledger.NewLogDocument(origin, s.o.Mode, public, k.PostQuantum(), k.Service.Public(), rand.Reader)
 }
 
 // expire gives up deposits that nobody goes on with, and forgets what has

@@ -22,6 +22,7 @@ type Options struct {
 	KeysDir      string // of the service's own keys, the same for all replicas; "" keys in Data
 	ServiceKey   string // file or KMS's URI; "" service.pem in KeysDir
 	LogKey       string // file or KMS's URI; "" log.pem in KeysDir
+	LogMLDSAKey  string // file; "" log-mldsa.pem in KeysDir
 	KMSTokenFile string // with the token for Vault or OpenBao; "" VAULT_TOKEN
 
 	Origin string       // of a new log; "" draws one

@@ -33,7 +33,7 @@ func TestLogHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	const origin = "custody.example.org"
-	document, err := ledger.NewLogDocument(origin, custody.ModeTest, public, service, rand.Reader)
+	document, err := ledger.NewLogDocument(origin, custody.ModeTest, public, nil, service, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func Recover(ctx context.Context, o Options, r Recovery) (loss *Loss, err error)
 	if err != nil {
 		return nil, explainKeys(err, place, document)
 	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, Logger: s.o.Log, Witnesses: verifiers(s.o.Witnesses)})
+	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, LogMLDSA: k.LogMLDSA, Logger: s.o.Log, Witnesses: verifiers(s.o.Witnesses)})
 	if err != nil {
 		return nil, err
 	}
