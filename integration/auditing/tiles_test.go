@@ -127,6 +127,7 @@ func TestStrangersAuditTheLog(t *testing.T) {
 	t.Run("tiles of every published size", func(t *testing.T) { s.publishedSizes(t, cp, token) })
 	t.Run("entries are for members and auditors", func(t *testing.T) { s.whoReadsEntries(t, token, auditor) })
 	t.Run("read from the store", func(t *testing.T) { s.readFromStore(t, cp, token) })
+	t.Run("custody audit", func(t *testing.T) { s.custodyAudit(t, cp, token) })
 }
 
 // tamperedCopies serves the log with one resource changed, each in turn.
@@ -152,14 +153,8 @@ func (s *site) tamperedCopies(t *testing.T, cp docket.Checkpoint, token string) 
 				if r.Request.URL.Path != "/"+path {
 					return nil
 				}
-				var b bytes.Buffer
-				if _, err := b.ReadFrom(r.Body); err != nil {
-					return err
-				}
 				changed++
-				b.Bytes()[b.Len()/2] ^= 1
-				r.Body = readCloser{bytes.NewReader(b.Bytes())}
-				return nil
+				return flipBody(r)
 			},
 		}
 		server := httptest.NewServer(proxy)
@@ -172,6 +167,17 @@ func (s *site) tamperedCopies(t *testing.T, cp docket.Checkpoint, token string) 
 	if size, _, wrong := s.audit(t, s.service.URL(), ""); size != 0 || !strings.Contains(wrong, "401") {
 		t.Errorf("without a token fsck finds %d events good: %s", size, wrong)
 	}
+}
+
+// flipBody changes one bit of an answer.
+func flipBody(r *http.Response) error {
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(r.Body); err != nil {
+		return err
+	}
+	b.Bytes()[b.Len()/2] ^= 1
+	r.Body = readCloser{bytes.NewReader(b.Bytes())}
+	return nil
 }
 
 type readCloser struct{ *bytes.Reader }
