@@ -126,6 +126,11 @@ func FuzzVerifierKeys(f *testing.F) {
 			}
 			v.Verify([]byte("message"), make([]byte, 72))
 		}
+		if key, err := tlog.ParseMLDSAKey(b); err == nil {
+			if again, err := tlog.MLDSASPKI(key); err != nil || !bytes.Equal(again, b) {
+				t.Errorf("%x comes back as %x (%v)", b, again, err)
+			}
+		}
 		if key, err := tlog.ParseLogKey(b); err == nil {
 			if again, err := x509.MarshalPKIXPublicKey(key); err != nil || !bytes.Equal(again, b) {
 				t.Errorf("%x comes back as %x (%v)", b, again, err)
