@@ -10,7 +10,14 @@ import (
 	"os"
 	"testing"
 
+	"github.com/evidence-custody/custodyd/cmd/custodyd/service"
 	"github.com/evidence-custody/custodyd/custody/ledger/ledgertest"
+	"github.com/evidence-custody/custodyd/integration/stage"
 )
 
-func TestMain(m *testing.M) { os.Exit(ledgertest.Main(m)) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == service.S3Command { // the service's own child
+		os.Exit(stage.Main(m))
+	}
+	os.Exit(ledgertest.Main(m))
+}

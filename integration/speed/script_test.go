@@ -158,13 +158,6 @@ func rehearse(t testing.TB) (ledgertest.Database, *stageplay) {
 	_, log := l.LogDocument()
 	l.Close()
 	play := &stageplay{log: log, seen: cp.Seen(), officer: of(s.Second), other: of(s.Analyst), persons: [][]byte{s.Documents[s.Second.Party.Person]}}
-	for _, name := range []string{"one witness", "another witness"} {
-		b, id, err := custody.Founding{Document: custody.DocPerson, Fields: map[string]string{"name": name}, Salt: custody.Salt(evidence.Sum([]byte(name)))}.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		play.persons, play.witnesses = append(play.persons, b), append(play.witnesses, id)
-	}
-	play.witnesses = custody.SortedIDs(play.witnesses...)
+	play.callWitnesses(t)
 	return d, play
 }
