@@ -34,6 +34,7 @@ func (e *edge) validate(next http.Handler) http.Handler {
 		}
 		shown := r.Clone(r.Context())
 		shown.Body = http.NoBody
+		known := op.RequestBody == nil || isEvidence(op) // the body needs no look
 		if op.RequestBody != nil {
 			body, err := e.takeBody(w, r, op)
 			if err != nil {
@@ -43,6 +44,7 @@ func (e *edge) validate(next http.Handler) http.Handler {
 			if body != nil {
 				r.Body = io.NopCloser(bytes.NewReader(body))
 				shown.Body = io.NopCloser(bytes.NewReader(body))
+				known = known || fits(op, body)
 			}
 		} else if r.ContentLength != 0 {
 			e.exit(w, r, malformed("request.no-body", "", "this request has no body"))
@@ -53,7 +55,7 @@ func (e *edge) validate(next http.Handler) http.Handler {
 			PathParams: mux.Vars(r),
 			Route:      &routers.Route{Spec: e.doc, PathItem: item, Operation: op, Method: r.Method},
 			Options: &openapi3filter.Options{
-				ExcludeRequestBody:  op.RequestBody == nil || isEvidence(op),
+				ExcludeRequestBody:  known,
 				AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc, // authenticate has been passed
 				SkipSettingDefaults: true,
 			},

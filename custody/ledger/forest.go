@@ -93,13 +93,13 @@ type tileID struct {
 // appended them, else from the database. A complete subtree never changes, so
 // a hash is right for every tree size that includes it.
 type forest struct {
-	db    *sql.DB
+	db    querier
 	mu    sync.RWMutex
 	edge  edge
 	tiles *cache[tileID, *twigs]
 }
 
-func newForest(db *sql.DB) *forest {
+func newForest(db querier) *forest {
 	return &forest{db: db, tiles: newCache[tileID, *twigs](1024)}
 }
 

@@ -81,7 +81,7 @@ type identity struct {
 // Ledger serves one log. It is safe for concurrent use.
 type Ledger struct {
 	cfg      Config
-	db       *sql.DB // readers and stores
+	db       *pool   // readers and stores
 	appendDB *sql.DB // the appender's own connections, so readers never hold it up
 	stmts    *statements
 
@@ -93,6 +93,7 @@ type Ledger struct {
 	forest  *forest
 	entries *cache[custody.ID, *ruling.Entry]
 	keys    *cache[custody.ID, seal.PublicKey]
+	roots   roots
 	seen    *cache[uint64, evidence.Digest]   // published checkpoints: size → root
 	notes   *cache[uint64, docket.Checkpoint] // signed checkpoints
 
@@ -174,10 +175,11 @@ func connect(cfg Config) (*Ledger, error) {
 		return nil, fmt.Errorf("couldn't use the database's connection string: %w", err)
 	}
 	appender.Dialer(dialer{newDialer()})
-	l := &Ledger{cfg: cfg, db: sql.OpenDB(readers), appendDB: sql.OpenDB(appender),
+	l := &Ledger{cfg: cfg, db: newPool(sql.OpenDB(readers)), appendDB: sql.OpenDB(appender),
 		entries: newCache[custody.ID, *ruling.Entry](4096), keys: newCache[custody.ID, seal.PublicKey](4096),
 		seen: newCache[uint64, evidence.Digest](4096), notes: newCache[uint64, docket.Checkpoint](4096),
-		head: &head{}, chains: newCache[custody.ID, *docket.Chain](16384),
+		roots: roots{after: docket.All().After, of: map[custody.ID][]custody.ID{}},
+		head:  &head{}, chains: newCache[custody.ID, *docket.Chain](16384),
 		queue: make(chan *group, maxBatch), committed: make(chan *batch, 64), unkept: make(chan struct{}, 1),
 		verifying: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
 	l.db.SetMaxOpenConns(20)

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -142,31 +145,60 @@ func (l *Ledger) Key(ctx context.Context, id custody.ID) (*docket.Key, error) {
 		return nil, err
 	}
 	k := &docket.Key{Public: public}
-	c, err := l.Chain(ctx, id)
-	switch {
-	case err == nil:
-		k.Chain, k.Standing = c, c.State.Key
-	case !errors.Is(err, docket.ErrNotFound):
-		return nil, err
-	}
-	k.RootOf, err = l.rootOf(ctx, id)
-	return k, err
-}
-
-// rootOf finds the organisations whose documents list the key. Those documents
-// are few and small, and the index on the chain's type finds them.
-func (l *Ledger) rootOf(ctx context.Context, id custody.ID) ([]custody.ID, error) {
-	orgs, err := l.Organisations(ctx, docket.All())
+	// People's keys are asked for with every request: one question tells their
+	// standing, and whether the roots known are all there are.
+	newest := int64(math.MaxInt64)
+	rows, err := l.db.QueryContext(ctx, `SELECT (SELECT coalesce(max(founded), -1) FROM custody.chains WHERE type = 'organisation'), `+chainColumns+` FROM custody.chains WHERE id = $1`, id[:])
+	chains, err := collect(rows, err, func(r *sql.Rows) (*docket.Chain, error) { return scanChain(besides{r, &newest}) })
 	if err != nil {
 		return nil, err
 	}
-	var out []custody.ID
+	if len(chains) > 0 {
+		k.Chain, k.Standing = chains[0], chains[0].State.Key
+	}
+	k.RootOf, err = l.rootOf(ctx, id, newest)
+	return k, err
+}
+
+// besides reads a column that stands before a chain's.
+type besides struct {
+	rows  *sql.Rows
+	first any
+}
+
+func (b besides) Scan(to ...any) error { return b.rows.Scan(append([]any{b.first}, to...)...) }
+
+// roots remembers which organisations list a key as a root key. A founding
+// document never changes, so only those founded since are asked for.
+type roots struct {
+	mu    sync.Mutex
+	after int64 // log index of the newest organisation known
+	of    map[custody.ID][]custody.ID
+}
+
+// rootOf finds the organisations whose documents list the key, oldest first.
+// newest is at least the log index of the organisation founded last.
+func (l *Ledger) rootOf(ctx context.Context, id custody.ID, newest int64) ([]custody.ID, error) {
+	l.roots.mu.Lock()
+	defer l.roots.mu.Unlock()
+	if newest <= l.roots.after {
+		return slices.Clone(l.roots.of[id]), nil
+	}
+	orgs, err := l.Organisations(ctx, docket.Page{After: l.roots.after, Limit: docket.All().Limit})
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range orgs {
-		if c.State.Org != nil && c.State.Org.Document.RootKey(id) {
-			out = append(out, c.ID)
+		l.roots.after = int64(c.Founded)
+		if c.State.Org == nil {
+			continue
+		}
+		for _, spki := range c.State.Org.Document.RootKeys {
+			key := evidence.Sum(spki)
+			l.roots.of[key] = append(l.roots.of[key], c.ID)
 		}
 	}
-	return out, nil
+	return slices.Clone(l.roots.of[id]), nil
 }
 
 // Involvements lists an organisation's parts in cases, oldest first.

@@ -109,7 +109,7 @@ func unavailable(err error) error {
 func isUnique(err error) bool { return pq.As(err, pqerror.UniqueViolation) != nil }
 
 // inTx runs do in one transaction.
-func inTx(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
+func inTx(ctx context.Context, db *pool, do func(tx *sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return unavailable(err)
@@ -133,15 +133,22 @@ func newStatements(db *sql.DB) *statements { return &statements{db: db, by: map[
 // on returns the statement where the appender stands.
 func (s *statements) on(ctx context.Context, g ground, query string) (*sql.Stmt, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	stmt, ok := s.by[query]
+	s.mu.Unlock()
 	if !ok {
 		// The appender's pool has a second connection for this first time.
-		var err error
-		if stmt, err = s.db.PrepareContext(ctx, query); err != nil {
+		made, err := s.db.PrepareContext(ctx, query)
+		if err != nil {
 			return nil, err
 		}
-		s.by[query] = stmt
+		s.mu.Lock()
+		if stmt, ok = s.by[query]; !ok {
+			stmt, s.by[query] = made, made
+		}
+		s.mu.Unlock()
+		if stmt != made { // somebody else asked first, too
+			made.Close()
+		}
 	}
 	if g.tx != nil {
 		return g.tx.StmtContext(ctx, stmt), nil
@@ -155,6 +162,36 @@ func (s *statements) close() {
 	for _, stmt := range s.by {
 		stmt.Close()
 	}
+}
+
+// pool is the connections of readers and stores. What they ask again and again
+// is parsed and planned once on each connection, which is most of what a small
+// question costs.
+type pool struct {
+	*sql.DB
+	stmts *statements
+}
+
+func newPool(db *sql.DB) *pool { return &pool{db, newStatements(db)} }
+
+// QueryContext implements querier.
+func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return ground{db: p.DB, stmts: p.stmts}.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext implements querier.
+func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return ground{db: p.DB, stmts: p.stmts}.QueryRowContext(ctx, query, args...)
+}
+
+// ExecContext implements querier.
+func (p *pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return ground{db: p.DB, stmts: p.stmts}.ExecContext(ctx, query, args...)
+}
+
+func (p *pool) Close() error {
+	p.stmts.close()
+	return p.DB.Close()
 }
 
 // ground is where the appender stands: in a transaction, or in none. Its

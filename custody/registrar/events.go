@@ -52,17 +52,21 @@ func (r *Registrar) AppendEvent(ctx context.Context, c Caller, s Submission) (Ap
 	if err != nil {
 		return Appended{}, err
 	}
-	if again, err := r.original(ctx, c, sub, st); err != nil || again != nil {
-		if err != nil {
+	refused := mayAppend(c, st)
+	if refused == nil && st.Predicate.Kind == custody.KindDeposited {
+		refused = &Refused{Rule: "artifact.not-uploaded", Field: "predicate.kind", Message: "a deposit is finished through its upload session, where its bytes are"}
+	}
+	if refused != nil {
+		// What is in the log already has its receipt nevertheless. Otherwise the
+		// ledger itself answers with it, and nothing need be asked before.
+		again, err := r.original(ctx, c, sub, st)
+		switch {
+		case err != nil:
 			return Appended{}, err
+		case again != nil:
+			return *again, nil
 		}
-		return *again, nil
-	}
-	if err := mayAppend(c, st); err != nil {
-		return Appended{}, err
-	}
-	if st.Predicate.Kind == custody.KindDeposited {
-		return Appended{}, &Refused{Rule: "artifact.not-uploaded", Field: "predicate.kind", Message: "a deposit is finished through its upload session, where its bytes are"}
+		return Appended{}, refused
 	}
 	if c.Invitation != nil {
 		id := c.Invitation.ID
