@@ -300,7 +300,7 @@ func (s *site) readFromStore(t *testing.T, cp docket.Checkpoint, _ string) {
 	for _, tile := range damaged {
 		flip(t, s.options.Data, gallery.Name(s.id, tile))
 	}
-	result, err := service.Check(stage.Context(t), s.options, true, func(uint64, uint64) {})
+	result, err := service.Check(t.Context(), s.options, true, func(uint64, uint64) {}) // of a large log it takes minutes
 	if err != nil || len(result.Problems) != 2 || result.Tiles != tlog.FullTiles(0, cp.Size)*2+tlog.FullTiles(1, cp.Size) {
 		t.Errorf("the check of the whole: %+v, %v", result, err)
 	}
