@@ -24,15 +24,22 @@ func (c *hearing) assumed(b *custody.Assumed) error {
 	for i, it := range b.Items {
 		ids[i] = it.Item
 	}
-	i := slices.IndexFunc(c.relied, func(e *Entry) bool {
+	var err error = custody.Refuse("basis.required", "predicate.basis", "must name another person's act.approved for this assumption by this person of exactly these items")
+	for _, e := range c.relied {
 		a, ok := e.Statement.Predicate.Body.(*custody.Approved)
-		return ok && a.Action == custody.ActionAssume && a.Org == c.org && a.For == c.party() && slices.Equal(a.Items, ids) &&
-			e.Statement.Predicate.Signer.Key != c.p.Signer.Key
-	})
-	if i < 0 {
-		return custody.Refuse("basis.required", "predicate.basis", "must name another person's act.approved for this assumption by this person of exactly these items")
+		if !ok || a.Action != custody.ActionAssume || a.Org != c.org || a.For != c.party() || !slices.Equal(a.Items, ids) || e.Statement.Predicate.Signer.Key == c.p.Signer.Key {
+			continue
+		}
+		if err = c.approvalHolds(e, ids); err == nil {
+			return c.moveItems() // one that holds is enough, whatever others stand beside it
+		}
 	}
-	approval := c.relied[i]
+	return err
+}
+
+// approvalHolds: by another person, whose key is good, and newer than the
+// present custody of each item.
+func (c *hearing) approvalHolds(approval *Entry, ids []custody.ID) error {
 	if err := c.approverIsAnother(approval); err != nil {
 		return err
 	}
@@ -45,7 +52,7 @@ func (c *hearing) assumed(b *custody.Assumed) error {
 			return custody.Refuse("approve.stale", "predicate.basis", "the approval is older than the present custody of item %s", id.Short())
 		}
 	}
-	return c.moveItems()
+	return nil
 }
 
 // approverIsAnother: two keys of one person are not two persons.
@@ -280,11 +287,17 @@ func (c *hearing) corrected(b *custody.Correction) error {
 		if other == nil {
 			continue
 		}
-		if other.Partial || (other.State.Item != nil && other.State.Item.Case == b.Case) || (other.State.About != nil && c.aboutCase(*other.State.About, b.Case)) {
+		if (other.Partial && outsideScope(other.Type)) || (other.State.Item != nil && other.State.Item.Case == b.Case) || (other.State.About != nil && c.aboutCase(*other.State.About, b.Case)) {
 			return nil
 		}
 	}
 	return custody.Refuse("correction.other-case", "predicate.body.case", "the event corrected does not belong to this case")
+}
+
+// outsideScope: of which partial chains a verifier cannot say what case they
+// are about. Of an organisation's it can: of none.
+func outsideScope(t custody.ChainType) bool {
+	return t == custody.ChainItem || t == custody.ChainAccess
 }
 
 func (c *hearing) aboutCase(about, want custody.ID) bool {

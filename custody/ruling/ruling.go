@@ -36,6 +36,7 @@ type hearing struct {
 	key    *standing.Key // signer's certified key
 	org    custody.ID    // signer's organisation; zero for the service
 	root   bool          // signed by a root key of org
+	cert   *Entry        // what the signer's cert names; nil where there is none
 	relied []*Entry      // the basis, in its order
 	chains map[custody.ID]*Chain
 	states map[custody.ID]State
@@ -111,6 +112,7 @@ func (c *hearing) signer() error {
 	if cert == nil {
 		return custody.Refuse("signer.cert-unknown", "predicate.signer.cert", "no earlier event has the leaf hash %s", s.Cert.Short())
 	}
+	c.cert = cert
 	switch b := cert.Statement.Predicate.Body.(type) {
 	case *custody.Founded:
 		return c.rootSigner(b)
@@ -248,8 +250,8 @@ func (c *hearing) seen() error {
 			return custody.Refuse("seen.before-basis", "predicate.seen.size", "a checkpoint of %d leaves does not include the basis (index %d)", size, e.Index)
 		}
 	}
-	if c.key != nil && size <= c.key.CertIndex {
-		return custody.Refuse("seen.before-cert", "predicate.seen.size", "a checkpoint of %d leaves does not include the certificate (index %d)", size, c.key.CertIndex)
+	if c.cert != nil && size <= c.cert.Index {
+		return custody.Refuse("seen.before-cert", "predicate.seen.size", "a checkpoint of %d leaves does not include the certificate (index %d)", size, c.cert.Index)
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (r *reader) heads() []*head {
 
 // openOlder holds an older checkpoint to the log's signature and to its
 // history: two heads that the log signed and that contradict each other are
-// proof of fraud.
+// proof of fraud. False means that the log did not sign it.
 func (r *reader) openOlder(size uint64) (tlog.Checkpoint, bool) {
 	c, err := tlog.OpenCheckpoint(r.d.Checkpoints[size], r.log.Origin, r.verifiers)
 	if err != nil {
@@ -134,18 +134,17 @@ func (r *reader) openOlder(size uint64) (tlog.Checkpoint, bool) {
 		if root != c.Root {
 			r.find(LogFork, Finding{}, "the log signed two roots for its first %d leaves", size)
 		}
-		return c, root == c.Root
+		return c, true
 	}
 	proof, given := r.d.Consistency[size]
 	switch {
 	case !given && size < r.head.Size:
 		r.find(SeenUnproven, Finding{}, "there is no consistency proof from the checkpoint of %d leaves that is attached", size)
-		return c, false
 	case tlog.VerifyConsistency(size, c.Root, r.head.Size, r.head.Root, proof) != nil:
 		r.find(LogFork, Finding{}, "the log signed a head of %d leaves that its head of %d does not continue", size, r.head.Size)
-		return c, false
+	default:
+		r.out.roots[size] = c.Root
 	}
-	r.out.roots[size] = c.Root
 	return c, true
 }
 

@@ -44,8 +44,8 @@ def key_certified(s, e, p, basis):
     key = s.keys.get(b['key'])
     need(key, 'key.unknown')
     need(any(x.kind == 'key.requested' and x.body['key'] == b['key'] for x in basis), 'basis.required')
-    need((key.person, key.org) == (b['person'], b['org']), 'key.not-as-requested')
     need(key.certificate is None, 'key.certified-already')
+    need((key.person, key.org) == (b['person'], b['org']), 'key.not-as-requested')
     key.certificate, key.rights = e, set(b['rights'])
 
 
@@ -68,8 +68,9 @@ def org_status(s, e, p, basis):
     for name, key in s.keys.items():
         if key.org == e.org and key.revoked is not None:
             need(name in listed, 'status.list')
-        if name in listed:
-            need(key.org == e.org and key.revoked is not None, 'status.list')
+    for name in listed & s.shown_keys:
+        key = s.keys.get(name)
+        need(key and key.org == e.org and key.revoked is not None, 'status.list')
 
 
 def case_opened(s, e, p, basis):
@@ -174,9 +175,10 @@ def released(s, e, p, basis):
 def _answered(s, e, basis, rule, may):
     items = each(s, e)
     for _, item in items:
+        need(not item.release or item.release in basis, 'basis.required')
+    for _, item in items:
         need(item.release, 'custody.not-released')
         need(may(item), rule)
-        need(item.release in basis, 'basis.required')
     return items
 
 
@@ -261,13 +263,15 @@ def access_granted(s, e, p, basis):
 
 def access_requested(s, e, p, basis):
     b = e.body
-    need('grant' not in b or any(x.kind == 'access.granted' and x.body['grant'] == b['grant'] for x in basis), 'basis.required')
     item = item_of(s, b['item'])
+    named = 'grant' not in b or any(x.kind == 'access.granted' and x.body['grant'] == b['grant'] for x in basis)
     if not item:
+        need(named, 'basis.required')
         return
     grants = granted(s, e, b['item'], basis, canon.instant(p['times']['signed']))
     need(grants or item.holder[1] == e.org and item.custody in basis, 'access.not-granted')
     need(item.artifact and item.artifact['sha256'] == b['artifact'], 'access.other-artifact')
+    need(named, 'basis.required')
     need('grant' not in b or any(x.body['grant'] == b['grant'] for x in grants), 'access.not-granted')
 
 

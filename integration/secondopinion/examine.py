@@ -154,6 +154,7 @@ class Examination:
                 pass
         self.standing = s = Standing(self.log_id, self.log, self.orgs, d.case, d.items)
         s.genesis = not self.genesis
+        s.promise(self.holding)
         for e in self.holding:
             try:
                 entry, outside = s.judge(e)

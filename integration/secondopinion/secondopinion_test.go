@@ -32,9 +32,9 @@ var (
 	beside = []string{"generate", "golden", "timestamp", "verify/files"} // programs, and files that vectors use or hold as base64
 )
 
-// command runs the second verifier. Where Python or its library is missing the
-// test is skipped, or fails where everything is required.
-func command(t *testing.T, stdin []byte, args ...string) []byte {
+// needPython skips the test where Python or its library is missing, or fails it
+// where everything is required.
+func needPython(t *testing.T) {
 	t.Helper()
 	if out, err := exec.Command(python, "-c", "import cryptography").CombinedOutput(); err != nil {
 		if os.Getenv("CUSTODY_TEST_REQUIRE") == "all" {
@@ -42,6 +42,12 @@ func command(t *testing.T, stdin []byte, args ...string) []byte {
 		}
 		t.Skip("Debian's python3 and python3-cryptography are not installed")
 	}
+}
+
+// command runs the second verifier.
+func command(t *testing.T, stdin []byte, args ...string) []byte {
+	t.Helper()
+	needPython(t)
 	cmd := exec.Command(python, append([]string{"-B", "-W", "ignore", "verifier.py"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr

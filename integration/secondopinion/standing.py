@@ -38,6 +38,8 @@ class Standing:
         self.scope_case, self.scope_items = case, set(items)
         self.scope_chains = {case} | set(items) | {statement.derived('observations', i) for i in [case] + list(items)}
         self.genesis = False
+        self.whole_ids = set(self.scope_chains)
+        self.shown_keys = set()  # keys of whose own chains something is shown
         self.entries, self.chains = {}, {}
         self.keys, self.founded, self.cases, self.items, self.grants = {}, {}, {}, {}, {}
 
@@ -45,10 +47,10 @@ class Standing:
 
     def inside_item(self, item):
         """Whether the state of this item is known."""
-        return item in self.scope_items
+        return item in self.whole_ids
 
     def inside_case(self, case):
-        return case == self.scope_case or case in self.cases
+        return case in self.whole_ids or case in self.cases
 
     def whole(self, chain, kind, p):
         if kind in ('log', 'key', 'grant'):
@@ -56,6 +58,15 @@ class Standing:
         if kind == 'access':
             return p['body']['item'] in self.scope_items
         return kind != 'organisation' and chain in self.scope_chains
+
+    def promise(self, events):
+        """Chains of the log, of keys and of grants are whole as far as they are shown."""
+        for e in events:
+            for chain, kind, _ in statement.chains_of(e.predicate):
+                if kind in ('log', 'key', 'grant'):
+                    self.whole_ids.add(chain)
+                if kind == 'key':
+                    self.shown_keys.add(chain)
 
     # One event.
 
@@ -85,7 +96,7 @@ class Standing:
         items += [b['parent']] if 'parent' in b else []
         if p['kind'] in RELATED:
             items += [b['item']] if 'item' in b else b['items']
-        return next((i for i in items if i not in self.scope_items), None)
+        return next((i for i in items if i not in self.whole_ids), None)
 
     def _log(self, e, p):
         if e.kind == 'log.genesis':
