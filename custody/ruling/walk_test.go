@@ -23,7 +23,7 @@ func TestRandomWalk(t *testing.T) {
 		s := start.Apart(t)
 		r := rand.New(rand.NewPCG(seed, 2))
 		admitted := map[custody.Kind]int{}
-		for range 250 {
+		for range 400 {
 			a := randomAct(s, r)
 			before := map[id]custody.Item{}
 			items := []id{s.Phone, s.Disk, s.Foreign, s.Image}

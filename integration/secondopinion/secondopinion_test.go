@@ -29,7 +29,7 @@ var expected = []string{"accuracy", "count", "eventId", "exit", "expect", "findi
 // kinds are the folders of vectors, and what stands beside them.
 var (
 	kinds  = []string{"detail", "document", "dossier", "seal", "statement", "tlog", "verify"}
-	beside = []string{"generate", "golden", "timestamp", "verify/files"} // programs, and files that vectors use or hold as base64
+	beside = []string{"fuzz", "generate", "golden", "timestamp", "verify/files"} // programs, their seeds, and files that vectors use or hold as base64
 )
 
 // needPython skips the test where Python or its library is missing, or fails it
