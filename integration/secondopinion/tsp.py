@@ -5,7 +5,7 @@ import re
 import warnings
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
@@ -15,6 +15,8 @@ from canon import Refused
 warnings.simplefilter('ignore')
 SEQ, SET, INT, OCTETS, OID, NULL, BOOL, GTIME = 0x30, 0x31, 2, 4, 6, 5, 1, 0x18
 MAX = 16384
+# What a certificate that nobody should have made brings about.
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 def _oid(text):
@@ -224,8 +226,17 @@ def _accuracy(e):
 def _load(raw):
     try:
         return x509.load_der_x509_certificate(raw)
-    except ValueError:
+    except UNREADABLE:
         return None
+
+
+def readable(raw):
+    """The bytes, if they are a certificate with a key; ValueError otherwise."""
+    try:
+        x509.load_der_x509_certificate(_der(raw).raw).public_key()
+    except UNREADABLE as e:
+        raise ValueError(str(e))
+    return raw
 
 
 def _names(cert, sid):
@@ -297,7 +308,7 @@ def _issued(cert, issuer):
     try:
         _verify(issuer.public_key(), SIGNATURES[_oid(cert.signature_algorithm_oid.dotted_string)], None, cert.signature, cert.tbs_certificate_bytes)
         return True
-    except (InvalidSignature, KeyError, ValueError):
+    except (InvalidSignature, KeyError, *UNREADABLE):
         return False
 
 
@@ -332,7 +343,10 @@ def check(data, message, accepted):
     inside = [c for c in map(_load, token.certificates) if c]
     if len(inside) != len(token.certificates):
         raise Refused('timestamp', 'not a certificate')
-    named = [c for c in inside + anchors if _names(c, token.sid)]
+    try:
+        named = [c for c in inside + anchors if _names(c, token.sid)]
+    except UNREADABLE:
+        raise Refused('timestamp', 'not a certificate')
     if not named:
         raise Refused('authority', 'no certificate')
     from cryptography.hazmat.primitives.serialization import Encoding
@@ -341,11 +355,11 @@ def check(data, message, accepted):
         raise Refused('timestamp', 'signing certificate')
     try:
         _verify(signer.public_key(), token.scheme, token.digest, token.signature, token.signed)
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, *UNREADABLE):
         raise Refused('timestamp', 'signature')
     try:
         if _for_signing(signer) and _path(signer, [c for c in inside if c != signer], anchors, token.time):
             return token.time, token.accuracy
-    except ValueError:
+    except UNREADABLE:
         pass
     raise Refused('authority')
