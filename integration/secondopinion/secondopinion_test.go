@@ -48,6 +48,17 @@ func needPython(t *testing.T) {
 func command(t *testing.T, stdin []byte, args ...string) []byte {
 	t.Helper()
 	needPython(t)
+	// What it is made of is opened here, so that a result kept by go test is not
+	// kept over a change of it.
+	parts, err := filepath.Glob("*.py")
+	if err != nil || len(parts) == 0 {
+		t.Fatalf("no verifier is here: %v", err)
+	}
+	for _, part := range append(parts, "../../custody/SPEC.md") {
+		if _, err := os.ReadFile(part); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cmd := exec.Command(python, append([]string{"-B", "-W", "ignore", "verifier.py"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr
