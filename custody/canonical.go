@@ -130,7 +130,11 @@ func makeCodec(t reflect.Type) codec {
 	case reflect.String:
 		return func(s *scan, v reflect.Value) bool {
 			text, ok := s.text()
-			v.SetString(string(text))
+			word, known := words[string(text)]
+			if !known {
+				word = string(text)
+			}
+			v.SetString(word)
 			return ok
 		}
 	case reflect.Uint64:
@@ -153,6 +157,21 @@ func makeCodec(t reflect.Type) codec {
 	}
 	panic(fmt.Sprintf("statements have no %s", t)) // a type that the tests would meet first
 }
+
+// words are those that most statements repeat; reading one makes no copy.
+var words = func() map[string]string {
+	m := map[string]string{}
+	for _, w := range []string{StatementType, PredicateType, string(ClassPerson), string(ClassService), string(SealIntact), string(SealNone)} {
+		m[w] = w
+	}
+	for _, p := range purposes {
+		m[string(p)] = string(p)
+	}
+	for k := range kinds {
+		m[string(k)] = string(k)
+	}
+	return m
+}()
 
 func (s *scan) digest(d *evidence.Digest) bool {
 	const n = 2 * len(d)

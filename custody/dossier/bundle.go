@@ -141,8 +141,8 @@ func (s *shared) appendBundle(b []byte, e *Event, hint string) []byte {
 }
 
 // decodeBundle reads one event's bundle; only what appendBundle writes passes.
-func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey) (Event, error) {
-	c := cursor{rest: raw, path: path}
+func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey, memory *slab) (Event, error) {
+	c := cursor{rest: raw, path: path, memory: memory}
 	var e Event
 	c.literal(bundleHead)
 	e.Envelope.Payload = c.base64()
@@ -170,7 +170,8 @@ func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.Publ
 		return Event{}, malformed(RuleBundle, path, "%w", err)
 	}
 	c.literal(bundleLeaf)
-	c.derived("its leaf", base64.StdEncoding.AppendEncode(nil, leafOf(&e)))
+	var leaf [1024]byte
+	c.derived("its leaf", base64.StdEncoding.AppendEncode(leaf[:0], leafOf(&e)))
 	c.literal(bundleNote)
 	c.derived("its checkpoint", s.jsonNote)
 	c.literal(bundleHashes)
@@ -201,9 +202,10 @@ func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.Publ
 
 // cursor reads a bundle's one encoding from left to right.
 type cursor struct {
-	rest []byte
-	path string
-	err  error
+	rest   []byte
+	path   string
+	err    error
+	memory *slab
 }
 
 func (c *cursor) fail(format string, args ...any) {
@@ -260,7 +262,7 @@ func (c *cursor) base64() []byte {
 		return nil
 	}
 	enc := base64.StdEncoding.Strict()
-	b := make([]byte, enc.DecodedLen(len(t)))
+	b := c.memory.make(enc.DecodedLen(len(t)))
 	n, err := enc.Decode(b, t)
 	// The decoder passes over line ends.
 	if err != nil || enc.EncodedLen(n) != len(t) {
@@ -272,8 +274,13 @@ func (c *cursor) base64() []byte {
 
 // hashes reads a list of 32-byte hashes up to its closing bracket.
 func (c *cursor) hashes() []evidence.Digest {
-	const each = 1 + 44 + 1 // quoted
-	var out []evidence.Digest
+	const each = 1 + 44 + 1 + 1 // quoted, and a comma
+	end := bytes.IndexByte(c.rest, ']')
+	if c.err != nil || end == 0 {
+		return nil
+	}
+	out := c.memory.hashes(min(max(end, 0)/each+1, maxProof))
+	var raw [3 * 16]byte
 	for c.err == nil && len(c.rest) > 0 && c.rest[0] != ']' {
 		if len(out) > 0 {
 			c.literal(",")
@@ -283,17 +290,21 @@ func (c *cursor) hashes() []evidence.Digest {
 			return nil
 		}
 		c.literal(`"`)
-		h := c.base64()
+		h := c.text()
 		c.literal(`"`)
-		if c.err == nil && len(h) != len(evidence.Digest{}) {
-			c.fail("a proof hash has %d bytes", len(h))
+		if c.err != nil {
+			return nil
 		}
-		if c.err == nil {
-			if out == nil {
-				out = make([]evidence.Digest, 0, 1+bytes.IndexByte(c.rest, ']')/each+1)
-			}
-			out = append(out, evidence.Digest(h))
+		if len(h) != base64.StdEncoding.EncodedLen(len(evidence.Digest{})) {
+			c.fail("a proof hash has %d characters", len(h))
+			return nil
 		}
+		n, err := base64.StdEncoding.Strict().Decode(raw[:], h)
+		if err != nil || n != len(evidence.Digest{}) {
+			c.fail("a proof hash is not strict base64 of 32 bytes")
+			return nil
+		}
+		out = append(out, evidence.Digest(raw[:n]))
 	}
 	return out
 }

@@ -51,6 +51,20 @@ const (
 // check holds a dossier to what its form can express. Reader and writer share
 // it: what is written can be read.
 func (d *Dossier) check() error {
+	if err := d.checkForm(); err != nil {
+		return err
+	}
+	for i := range d.Events {
+		if err := d.Events[i].check(); err != nil {
+			return err
+		}
+	}
+	return d.checkNames()
+}
+
+// checkForm is what a reader checks once all files are in their places: it has
+// read each event and each name by itself.
+func (d *Dossier) checkForm() error {
 	items := d.Scope.Items
 	for i := 1; i < len(items); i++ {
 		if items[i-1].Compare(items[i]) >= 0 {
@@ -61,15 +75,17 @@ func (d *Dossier) check() error {
 		if i > 0 && d.Events[i-1].Index >= d.Events[i].Index {
 			return malformed(RuleFile, bundlePath(d.Events[i].Index), "events must ascend by log index")
 		}
-		if err := d.Events[i].check(); err != nil {
-			return err
-		}
 	}
 	for size, proof := range d.Consistency {
 		if size >= maxIndex || len(proof) > maxProof {
 			return malformed(RuleFile, consistencyPath(size), "a size of over 12 digits, or over %d hashes", maxProof)
 		}
 	}
+	return d.checkRest()
+}
+
+// checkNames: files named by their digest have it.
+func (d *Dossier) checkNames() error {
 	for _, named := range []struct {
 		dir    string
 		files  map[evidence.Digest][]byte
@@ -81,6 +97,10 @@ func (d *Dossier) check() error {
 			}
 		}
 	}
+	return nil
+}
+
+func (d *Dossier) checkRest() error {
 	if len(d.Times) > maxHeads || len(d.Checkpoints) > maxHeads {
 		return malformed(RuleLimit, checkpoints, "over %d older checkpoints or timestamps of them", maxHeads)
 	}

@@ -17,8 +17,9 @@ func (s *shared) tlogProof(e *Event) []byte {
 	return append(b, s.note...)
 }
 
-func encodeProof(proof []evidence.Digest) []byte {
-	var b []byte
+func encodeProof(proof []evidence.Digest) []byte { return appendProof(nil, proof) }
+
+func appendProof(b []byte, proof []evidence.Digest) []byte {
 	for _, h := range proof {
 		b = base64.StdEncoding.AppendEncode(b, h[:])
 		b = append(b, '\n')
@@ -26,14 +27,21 @@ func encodeProof(proof []evidence.Digest) []byte {
 	return b
 }
 
-func decodeProof(path string, b []byte) ([]evidence.Digest, error) {
-	var out []evidence.Digest
+// decodeProof reads lines of base64; whether they are the one encoding is for
+// who compares.
+func decodeProof(path string, b []byte, s *slab) ([]evidence.Digest, error) {
+	out := s.hashes(min(bytes.Count(b, []byte("\n"))+1, maxProof))
+	var raw [2 * len(evidence.Digest{})]byte
 	for line := range bytes.Lines(b) {
-		raw, err := base64.StdEncoding.Strict().DecodeString(string(bytes.TrimSuffix(line, []byte("\n"))))
-		if err != nil || len(raw) != len(evidence.Digest{}) || len(out) >= maxProof {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		if len(line) > base64.StdEncoding.EncodedLen(len(evidence.Digest{})) || len(out) >= maxProof {
 			return nil, malformed(RuleFile, path, "not lines of base64 hashes")
 		}
-		out = append(out, evidence.Digest(raw))
+		n, err := base64.StdEncoding.Strict().Decode(raw[:], line)
+		if err != nil || n != len(evidence.Digest{}) {
+			return nil, malformed(RuleFile, path, "not lines of base64 hashes")
+		}
+		out = append(out, evidence.Digest(raw[:n]))
 	}
 	return out, nil
 }

@@ -23,8 +23,9 @@ type file struct {
 	content []byte
 	sum     evidence.Digest
 	crc     uint32
-	event   *Event
-	err     error // of the bundle
+	event   Event             // of a bundle
+	proof   []evidence.Digest // of a consistency file
+	err     error             // why it is not in its form
 }
 
 func (f *file) isBundle() bool { return strings.HasPrefix(f.name, bundles) }
@@ -35,7 +36,6 @@ type reading struct {
 	r      io.ReaderAt
 	lim    Limits
 	files  []file
-	byName map[string]*file
 	shared *shared // nil where the log document or the checkpoint cannot be read
 	keys   map[string]seal.PublicKey
 }
@@ -51,15 +51,13 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 	if size < 0 {
 		return nil, fmt.Errorf("couldn't read dossier of %d bytes", size)
 	}
-	section := io.NewSectionReader(r, 0, size)
-	places, directory, err := indexZip(section, lim)
+	places, directory, err := indexZip(r, size, lim)
 	if err != nil {
 		return nil, err
 	}
-	in := &reading{r: section, lim: lim, files: make([]file, len(places)), byName: make(map[string]*file, len(places))}
-	for i, p := range places {
-		in.files[i].place = p
-		in.byName[p.name] = &in.files[i]
+	in := &reading{r: r, lim: lim, files: make([]file, len(places))}
+	for i := range places {
+		in.files[i].place = places[i]
 	}
 	if err := in.readAhead(); err != nil {
 		return nil, err
@@ -67,44 +65,63 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 	if err := in.readFiles(); err != nil {
 		return nil, err
 	}
-	if err := in.checkManifests(); err != nil {
+	listed, err := in.checkManifests()
+	if err != nil {
 		return nil, err
 	}
 	d, err := in.assemble()
 	if err != nil {
 		return nil, err
 	}
-	if err := in.checkCanonical(d, directory, size); err != nil {
+	if !listed {
+		return nil, malformed(RuleCanonical, manifestPath, "a manifest is not in its one form")
+	}
+	if err := in.checkCanonical(d); err != nil {
+		return nil, err
+	}
+	if err := in.checkDirectory(directory, size); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
+// find returns the file of that name, or nil.
+func (in *reading) find(name string) *file {
+	for i := range in.files {
+		if in.files[i].name == name {
+			return &in.files[i]
+		}
+	}
+	return nil
+}
+
 // readAhead reads what bundles repeat, so that each can be read by itself. What
 // is wrong with these files is said in its turn.
 func (in *reading) readAhead() error {
-	load := func(f *file) error {
-		f.content = make([]byte, f.size)
-		if _, err := in.r.ReadAt(f.content, f.at); err != nil && !errors.Is(err, io.EOF) {
-			return readError(err)
-		}
-		return nil
-	}
 	in.keys = map[string]seal.PublicKey{}
+	var log, note []byte
 	for i := range in.files {
 		f := &in.files[i]
 		if !strings.HasPrefix(f.name, keysDir) && f.name != logPath && f.name != checkpointPath {
 			continue
 		}
-		if err := load(f); err != nil {
-			return err
+		b := make([]byte, f.size)
+		if _, err := in.r.ReadAt(b, f.at); err != nil && !errors.Is(err, io.EOF) {
+			return readError(err)
 		}
-		if key, err := seal.ParsePublicPEM(f.content); err == nil {
-			in.keys[key.ID().String()] = key
+		switch f.name {
+		case logPath:
+			log = b
+		case checkpointPath:
+			note = b
+		default:
+			if key, err := seal.ParsePublicPEM(b); err == nil {
+				in.keys[key.ID().String()] = key
+			}
 		}
 	}
-	if log, note := in.byName[logPath], in.byName[checkpointPath]; log != nil && note != nil {
-		in.shared, _ = sharedOf(log.content, note.content)
+	if log != nil && note != nil {
+		in.shared, _ = sharedOf(log, note)
 	}
 	return nil
 }
@@ -136,13 +153,13 @@ func (in *reading) readFiles() error {
 	failed := make([]error, len(batches))
 	for range max(1, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
-			var buf []byte
+			w := &worker{reading: in, decode: decode}
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(batches) {
 					return
 				}
-				buf, failed[n] = in.readBatch(batches[n], buf, decode)
+				failed[n] = w.readBatch(batches[n])
 			}
 		})
 	}
@@ -150,55 +167,159 @@ func (in *reading) readFiles() error {
 	return errors.Join(failed...)
 }
 
-// readBatch reads files that stand behind one another. It returns its buffer.
-func (in *reading) readBatch(files []file, buf []byte, decode bool) ([]byte, error) {
+// worker reads batches on one core.
+type worker struct {
+	*reading
+	decode bool
+	buf    []byte // of one batch
+	slab   slab   // for what is kept
+	made   []byte // a small thing written anew
+}
+
+// readBatch reads files that stand behind one another.
+func (w *worker) readBatch(files []file) error {
 	start, end := files[0].at, files[len(files)-1].at+files[len(files)-1].size
-	if int64(cap(buf)) < end-start {
-		buf = make([]byte, end-start)
+	if int64(cap(w.buf)) < end-start {
+		w.buf = make([]byte, end-start)
 	}
-	b := buf[:end-start]
-	if _, err := in.r.ReadAt(b, start); err != nil && !errors.Is(err, io.EOF) {
-		return buf, readError(err)
+	b := w.buf[:end-start]
+	if n, err := w.r.ReadAt(b, start); n < len(b) {
+		return readError(err)
 	}
 	for i := range files {
 		f := &files[i]
 		raw := b[f.at-start:][:f.size]
 		f.sum, f.crc = evidence.Sum(raw), crc32.ChecksumIEEE(raw)
 		switch {
-		case !f.isBundle():
-			f.content = bytes.Clone(raw)
-			if f.content == nil {
-				f.content = []byte{}
+		case f.isBundle():
+			if w.decode {
+				f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab)
 			}
-		case decode:
-			e, err := in.shared.decodeBundle(f.name, raw, in.keys)
-			f.event, f.err = &e, err
+		case strings.HasPrefix(f.name, consistency):
+			if f.proof, f.err = decodeProof(f.name, raw, &w.slab); f.err == nil {
+				w.made = appendProof(w.made[:0], f.proof)
+				f.content = differs(w.made, raw)
+			}
+		default:
+			f.content = w.slab.copy(raw)
 		}
 	}
-	return buf, nil
+	return nil
+}
+
+// differs marks a file whose content is not what would be written.
+func differs(made, raw []byte) []byte {
+	if bytes.Equal(made, raw) {
+		return nil
+	}
+	return []byte("differs")
+}
+
+// slab hands out memory for many small things at once: little at first, since
+// most dossiers are small.
+type slab struct {
+	bytes   []byte
+	digests []evidence.Digest
+	size    int // of the next piece of memory asked for, in bytes
+}
+
+const (
+	firstSlab = 8 << 10
+	lastSlab  = 256 << 10
+)
+
+func (s *slab) grow() int {
+	s.size = min(max(2*s.size, firstSlab), lastSlab)
+	return s.size
+}
+
+func (s *slab) make(n int) []byte {
+	if n > firstSlab/2 {
+		return make([]byte, n)
+	}
+	if len(s.bytes) < n {
+		s.bytes = make([]byte, s.grow())
+	}
+	b := s.bytes[:n:n]
+	s.bytes = s.bytes[n:]
+	return b
+}
+
+func (s *slab) copy(b []byte) []byte {
+	out := s.make(len(b))
+	copy(out, b)
+	return out
+}
+
+// hashes returns an empty list with room for n; at most maxProof.
+func (s *slab) hashes(n int) []evidence.Digest {
+	if len(s.digests) < n {
+		s.digests = make([]evidence.Digest, max(n, s.grow()/len(evidence.Digest{})))
+	}
+	h := s.digests[:0:n]
+	s.digests = s.digests[n:]
+	return h
 }
 
 // checkManifests gives a changed file its own finding, before anything else is
-// said about its content.
-func (in *reading) checkManifests() error {
-	if len(in.byName) != len(in.files) {
-		seen := map[string]bool{}
+// said about its content. Where the manifests are those that would be written,
+// nothing needs to be looked for.
+func (in *reading) checkManifests() (listed bool, err error) {
+	files, tags := in.find(manifestPath), in.find(tagManifestPath)
+	if files != nil && tags != nil {
+		var made []byte
 		for i := range in.files {
-			if seen[in.files[i].name] {
-				return malformed(RuleLayout, in.files[i].name, "stands twice")
+			if f := &in.files[i]; strings.HasPrefix(f.name, "data/") && (i == 0 || in.files[i-1].name < f.name) {
+				made = appendSum(made, f.name, f.sum)
 			}
-			seen[in.files[i].name] = true
 		}
+		if bytes.Equal(made, files.content) {
+			var made []byte
+			for _, name := range []string{bagInfoPath, bagitPath, manifestPath} {
+				if f := in.find(name); f != nil {
+					made = appendSum(made, name, f.sum)
+				}
+			}
+			if bytes.Equal(made, tags.content) && in.onlyTags() {
+				return true, nil
+			}
+		}
+	}
+	return false, in.searchManifests()
+}
+
+// onlyTags: outside data/ there are only the four files, and none twice.
+func (in *reading) onlyTags() bool {
+	for i := range in.files {
+		name := in.files[i].name
+		if i > 0 && in.files[i-1].name >= name {
+			return false
+		}
+		if !strings.HasPrefix(name, "data/") && name != bagInfoPath && name != bagitPath && name != manifestPath && name != tagManifestPath {
+			return false
+		}
+	}
+	return true
+}
+
+// searchManifests finds the file that the manifests do not list as it is.
+func (in *reading) searchManifests() error {
+	byName := make(map[string]*file, len(in.files))
+	for i := range in.files {
+		if byName[in.files[i].name] != nil {
+			return malformed(RuleLayout, in.files[i].name, "stands twice")
+		}
+		byName[in.files[i].name] = &in.files[i]
 	}
 	for _, m := range []string{tagManifestPath, manifestPath} {
 		var text []byte
-		if f := in.byName[m]; f != nil {
+		if f := byName[m]; f != nil {
 			text = f.content
 		}
 		listed := make(map[string]bool, len(in.files))
 		for line := range strings.Lines(string(text)) {
 			sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-			f := in.byName[name]
+			f := byName[name]
 			if !ok || f == nil || listed[name] {
 				return malformed(RuleManifest, m, "lists %.200q, which is not one file of the dossier", name)
 			}
@@ -221,11 +342,11 @@ func (in *reading) checkManifests() error {
 func (in *reading) assemble() (*Dossier, error) {
 	d := &Dossier{Consistency: map[uint64][]evidence.Digest{}, Times: map[evidence.Digest][]byte{}, Checkpoints: map[uint64][]byte{},
 		Documents: map[evidence.Digest][]byte{}, Details: map[evidence.Digest][]byte{}, Blocks: map[evidence.Digest][]byte{}, Attachments: map[string][]byte{}}
-	var events []*file
+	events := 0
 	for i := range in.files {
 		f := &in.files[i]
 		if f.isBundle() {
-			events = append(events, f)
+			events++
 			continue
 		}
 		if err := d.take(f); err != nil {
@@ -235,21 +356,25 @@ func (in *reading) assemble() (*Dossier, error) {
 	if d.Log == nil || d.Checkpoint == nil {
 		return nil, malformed(RuleLayout, "", "the log document or the checkpoint is missing")
 	}
-	if len(events) > in.lim.Events {
-		return nil, malformed(RuleLimit, "", "%d events; at most %d are allowed", len(events), in.lim.Events)
+	if events > in.lim.Events {
+		return nil, malformed(RuleLimit, "", "%d events; at most %d are allowed", events, in.lim.Events)
 	}
 	if in.shared == nil {
 		_, err := sharedOf(d.Log, d.Checkpoint)
 		return nil, err
 	}
-	d.Events = make([]Event, len(events))
-	for i, f := range events {
+	d.Events = make([]Event, 0, events)
+	for i := range in.files {
+		f := &in.files[i]
+		if !f.isBundle() {
+			continue
+		}
 		if f.err != nil {
 			return nil, f.err
 		}
-		d.Events[i], f.event = *f.event, nil
+		d.Events = append(d.Events, f.event)
 	}
-	return d, nil
+	return d, d.checkForm()
 }
 
 // take puts one file that is no bundle into its place.
@@ -266,8 +391,8 @@ func (d *Dossier) take(f *file) error {
 		if err != nil {
 			return err
 		}
-		d.Consistency[size], err = decodeProof(f.name, f.content)
-		return err
+		d.Consistency[size] = f.proof
+		return f.err
 	case strings.HasPrefix(f.name, checkpoints):
 		size, err := readSize(f.name, checkpoints, olderPath)
 		d.Checkpoints[size] = f.content
@@ -289,69 +414,97 @@ func (d *Dossier) take(f *file) error {
 	case strings.HasPrefix(f.name, proofs):
 		d.Proofs = true
 	case f.name == bagitPath, f.name == bagInfoPath, f.name == manifestPath, f.name == tagManifestPath, f.name == readmePath:
-		// fixed or derived: writing them again judges them
+		// fixed or derived: comparing them judges them
 	default:
 		return malformed(RuleLayout, f.name, "has no place in a dossier")
 	}
 	return nil
 }
 
-// checkCanonical compares the bytes with those that Write would make. Bundles
-// and what is kept as it was read follow from what was read; all else is
-// written again: names, headers, manifests and derived files.
-func (in *reading) checkCanonical(d *Dossier, directory, size int64) error {
-	if err := d.check(); err != nil {
-		return err
+// checkCanonical shows that Write would make these files of what was read, and
+// no others: names ascend, each says what its content is, and what is fixed or
+// derived is as it would be written. Bundles, consistency proofs and whatever
+// is kept as it was read have been held to that already.
+func (in *reading) checkCanonical(d *Dossier) error {
+	scope := d.Scope
+	if scope.Items == nil {
+		scope.Items = []evidence.Digest{}
 	}
-	plan, err := d.plan()
+	text, err := marshal(scope)
 	if err != nil {
 		return err
 	}
-	manifest := make([]byte, 0, 128*len(plan))
-	for _, p := range plan {
-		if f := in.byName[p.name]; f != nil {
-			manifest = appendSum(manifest, p.name, f.sum)
-		}
+	want := map[string][]byte{bagitPath: []byte(bagitText), bagInfoPath: d.bagInfo(), readmePath: []byte(readme), scopePath: text}
+	used := newHints()
+	for i := range d.Events {
+		used.of(d.Events[i].Key)
 	}
-	info := d.bagInfo()
-	tags := sumLine(bagInfoPath, info) + sumLine(bagitPath, []byte(bagitText)) + sumLine(manifestPath, manifest)
-	made := func(name string, b []byte) planned {
-		return planned{name: name, content: func() ([]byte, error) { return b, nil }}
+	for hint, key := range used.keys {
+		want[keysDir+hint+".pem"] = key.PEM()
 	}
-	whole := append([]planned{made(bagInfoPath, info), made(bagitPath, []byte(bagitText))}, plan...)
-	whole = append(whole, made(manifestPath, manifest), made(tagManifestPath, []byte(tags)))
-	z := zipWriter{}
-	for i, p := range whole {
-		if i >= len(in.files) || in.files[i].name != p.name {
-			return malformed(RuleCanonical, p.name, "is not the file that stands in its place")
-		}
+	var at, proven int // events whose bundles, and tlog-proofs, were passed
+	for i := range in.files {
 		f := &in.files[i]
-		if !p.read {
-			b, err := p.content()
-			if err != nil {
-				return err
-			}
-			if !bytes.Equal(b, f.content) {
-				return malformed(RuleCanonical, p.name, "is not the one encoding of this content")
-			}
+		if i > 0 && in.files[i-1].name >= f.name {
+			return malformed(RuleCanonical, f.name, "is not in its place in the order of names")
 		}
-		e := entry{name: f.name, crc: f.crc, size: uint32(f.size), offset: uint32(f.at - localSize - int64(len(f.name)))}
-		if !bytes.Equal(e.local()[:localSize], f.head[:]) {
-			return malformed(RuleCanonical, p.name, "its zip header is not the one form")
+		fixed, derived := want[f.name]
+		ok := true
+		switch {
+		case derived:
+			ok = bytes.Equal(f.content, fixed)
+			delete(want, f.name)
+		case f.isBundle():
+			ok = f.name == bundlePath(d.Events[at].Index)
+			at++
+		case strings.HasPrefix(f.name, proofs):
+			if ok = proven < len(d.Events); ok {
+				e := &d.Events[proven]
+				ok = f.name == proofPath(e.Index) && bytes.Equal(f.content, in.shared.tlogProof(e))
+				proven++
+			}
+		case strings.HasPrefix(f.name, consistency):
+			ok = f.content == nil
+		case strings.HasPrefix(f.name, keysDir):
+			ok = false // of nobody who signed
+		default:
+			ok = namedWell(f)
 		}
-		z.entries = append(z.entries, e)
+		if !ok {
+			return malformed(RuleCanonical, f.name, "is not the one encoding of this content, or not in its place")
+		}
+		if head := localHead(f.crc, f.size, len(f.name)); head != f.head {
+			return malformed(RuleCanonical, f.name, "its zip header is not the one form")
+		}
 	}
-	if len(in.files) > len(whole) {
-		return malformed(RuleCanonical, in.files[len(whole)].name, "would not be written")
+	for name := range want {
+		return malformed(RuleCanonical, name, "is missing")
 	}
-	return in.checkDirectory(z, directory, size)
+	if d.Proofs && proven != len(d.Events) {
+		return malformed(RuleCanonical, proofs, "%d of %d events have a tlog-proof", proven, len(d.Events))
+	}
+	return nil
+}
+
+// namedWell: a file that is named by a digest has the whole name.
+func namedWell(f *file) bool {
+	for _, n := range []struct{ dir, suffix string }{{documents, ".json"}, {details, ".json"}, {blocks, ".bin"}, {times, ".tsr"}} {
+		if rest, ok := strings.CutPrefix(f.name, n.dir); ok {
+			return len(rest) == 2*len(evidence.Digest{})+len(n.suffix) && strings.HasSuffix(rest, n.suffix)
+		}
+	}
+	return true
 }
 
 // checkDirectory compares the central directory and what closes the zip.
-func (in *reading) checkDirectory(z zipWriter, directory, size int64) error {
+func (in *reading) checkDirectory(directory, size int64) error {
 	same := &comparer{r: io.NewSectionReader(in.r, directory, size-directory), at: directory}
 	again := newZipWriter(same)
-	again.entries, again.offset = z.entries, uint64(directory)
+	again.offset = uint64(directory)
+	for i := range in.files {
+		f := &in.files[i]
+		again.entries = append(again.entries, entry{name: f.name, crc: f.crc, size: uint32(f.size), offset: uint32(f.at - localSize - int64(len(f.name)))})
+	}
 	if err := again.close(); err != nil {
 		return asCanonical(err)
 	}

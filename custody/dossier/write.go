@@ -58,9 +58,6 @@ func (d *Dossier) Encode() ([]byte, error) {
 type planned struct {
 	name    string
 	content func() ([]byte, error)
-	// read says that a reader which accepts the file has read it so that this
-	// content follows; others are compared.
-	read bool
 }
 
 // Write writes the dossier's one byte string.
@@ -127,9 +124,9 @@ func (d *Dossier) plan() ([]planned, error) {
 		scope.Items = []evidence.Digest{}
 	}
 	var plan []planned
-	made := func(name string, content func() ([]byte, error)) { plan = append(plan, planned{name, content, false}) }
+	made := func(name string, content func() ([]byte, error)) { plan = append(plan, planned{name, content}) }
 	kept := func(name string, b []byte) {
-		plan = append(plan, planned{name, func() ([]byte, error) { return b, nil }, true})
+		plan = append(plan, planned{name, func() ([]byte, error) { return b, nil }})
 	}
 	made(readmePath, func() ([]byte, error) { return []byte(readme), nil })
 	made(scopePath, func() ([]byte, error) { return marshal(scope) })
@@ -145,7 +142,7 @@ func (d *Dossier) plan() ([]planned, error) {
 	for i := range d.Events {
 		e := &d.Events[i]
 		hint := hints.of(e.Key)
-		plan = append(plan, planned{bundlePath(e.Index), func() ([]byte, error) { return s.appendBundle(nil, e, hint), nil }, true})
+		plan = append(plan, planned{bundlePath(e.Index), func() ([]byte, error) { return s.appendBundle(nil, e, hint), nil }})
 		if d.Proofs {
 			made(proofPath(e.Index), func() ([]byte, error) { return s.tlogProof(e), nil })
 		}

@@ -27,6 +27,7 @@ const (
 	dosDate      = 0x0021 // 1980-01-01
 	maxName      = 200    // bytes of a file's name; the longest of ours has 117
 	bufferSize   = 64 << 10
+	windowSize   = 512 // a header, its name, and most of a small file
 )
 
 // entry is one file's place in the zip.
@@ -82,17 +83,21 @@ func (z *zipWriter) close() error {
 }
 
 func (e entry) local() []byte {
+	head := localHead(e.crc, int64(e.size), len(e.name))
+	return append(head[:], e.name...)
+}
+
+// localHead is what stands before a file's name.
+func localHead(crc uint32, size int64, nameLen int) (b [localSize]byte) {
 	le := binary.LittleEndian
-	b := le.AppendUint32(make([]byte, 0, localSize+len(e.name)), 0x04034b50)
-	for _, v := range []uint16{zipVersion, 0, 0, 0, dosDate} {
-		b = le.AppendUint16(b, v)
-	}
-	for _, v := range []uint32{e.crc, e.size, e.size} {
-		b = le.AppendUint32(b, v)
-	}
-	b = le.AppendUint16(b, uint16(len(e.name)))
-	b = le.AppendUint16(b, 0)
-	return append(b, e.name...)
+	le.PutUint32(b[0:], 0x04034b50)
+	le.PutUint16(b[4:], zipVersion)
+	le.PutUint16(b[12:], dosDate)
+	le.PutUint32(b[14:], crc)
+	le.PutUint32(b[18:], uint32(size))
+	le.PutUint32(b[22:], uint32(size))
+	le.PutUint16(b[26:], uint16(nameLen))
+	return b
 }
 
 func (e entry) central() []byte {
@@ -153,64 +158,79 @@ type place struct {
 
 // indexZip finds the entries one after the other until the central directory,
 // and returns where that begins. Headers are only read as far as needed: that
-// they are in the one form is shown by writing them again.
-func indexZip(r *io.SectionReader, lim Limits) (places []place, directory int64, err error) {
-	if r.Size() > lim.Bytes || r.Size() > math.MaxUint32 {
-		return nil, 0, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", r.Size(), min(lim.Bytes, math.MaxUint32))
+// they are in the one form is shown by writing them again. That a header's
+// claim of content is true shows where the next one is read behind it.
+func indexZip(r io.ReaderAt, size int64, lim Limits) (places []place, directory int64, err error) {
+	if size > lim.Bytes || size > math.MaxUint32 {
+		return nil, 0, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", size, min(lim.Bytes, math.MaxUint32))
 	}
-	in := bufio.NewReaderSize(r, bufferSize)
+	in := window{r: r, size: size}
 	for at := int64(0); ; {
-		var p place
-		if _, err := io.ReadFull(in, p.head[:4]); err != nil {
-			return nil, 0, readError(err)
+		head, err := in.bytes(at, 4)
+		if err != nil {
+			return nil, 0, err
 		}
-		sig := binary.LittleEndian.Uint32(p.head[:])
+		sig := binary.LittleEndian.Uint32(head)
 		if sig == 0x02014b50 && len(places) > 0 {
 			return places, at, nil
 		}
 		if sig != 0x04034b50 {
 			return nil, 0, malformed(RuleZip, "", "no zip entry where one is expected")
 		}
-		if _, err := io.ReadFull(in, p.head[4:]); err != nil {
-			return nil, 0, readError(err)
+		if head, err = in.bytes(at, localSize); err != nil {
+			return nil, 0, err
 		}
-		p.size = int64(binary.LittleEndian.Uint32(p.head[22:]))
-		nameLen := int64(binary.LittleEndian.Uint16(p.head[26:]))
+		p := place{head: [localSize]byte(head), size: int64(binary.LittleEndian.Uint32(head[22:]))}
+		nameLen := int64(binary.LittleEndian.Uint16(head[26:]))
 		p.at = at + localSize + nameLen
-		if at = p.at + p.size; r.Size()-at < endSize || nameLen > maxName {
+		if size-p.at-p.size < endSize || nameLen > maxName {
 			return nil, 0, malformed(RuleZip, "", "an entry is longer than the file, or its name too long")
 		}
 		if len(places) >= lim.Files {
 			return nil, 0, malformed(RuleLimit, "", "more than %d files", lim.Files)
 		}
-		name := make([]byte, nameLen)
-		if _, err := io.ReadFull(in, name); err != nil {
-			return nil, 0, readError(err)
+		name, err := in.bytes(at+localSize, int(nameLen))
+		if err != nil {
+			return nil, 0, err
 		}
 		p.name = string(name)
 		if most := maxSize(p.name); p.size > most {
 			return nil, 0, malformed(RuleLimit, p.name, "%d bytes; at most %d are allowed", p.size, most)
 		}
-		// All bytes are passed over, so that what a header claims is there.
-		if err := discard(in, p.size); err != nil {
-			return nil, 0, readError(err)
-		}
-		places = append(places, p)
+		places, at = append(places, p), p.at+p.size
 	}
 }
 
-func discard(in *bufio.Reader, n int64) error {
-	for n > 0 {
-		took, err := in.Discard(int(min(n, 1<<30)))
-		if n -= int64(took); err != nil {
-			return err
+// window shows a few bytes of a file at a time, in ascending order.
+type window struct {
+	r    io.ReaderAt
+	size int64
+	buf  []byte
+	at   int64 // of buf's first byte
+}
+
+// bytes returns n bytes, fewer than a window has; the next call ends them. Of a
+// large file it reads the header alone: what is in it is read once, elsewhere.
+func (w *window) bytes(at int64, n int) ([]byte, error) {
+	if at < w.at || at+int64(n) > w.at+int64(len(w.buf)) {
+		if at+int64(n) > w.size {
+			return nil, malformed(RuleZip, "", "the file ends early")
+		}
+		if w.buf == nil {
+			w.buf = make([]byte, 0, windowSize)
+		}
+		w.buf, w.at = w.buf[:min(windowSize, w.size-at)], at
+		if got, err := w.r.ReadAt(w.buf, at); got < n {
+			return nil, readError(err)
+		} else if w.buf = w.buf[:got]; err != nil && !errors.Is(err, io.EOF) {
+			return nil, readError(err)
 		}
 	}
-	return nil
+	return w.buf[at-w.at:][:n], nil
 }
 
 func readError(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return malformed(RuleZip, "", "the file ends early")
 	}
 	return fmt.Errorf("couldn't read dossier: %w", err)
