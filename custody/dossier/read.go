@@ -26,6 +26,7 @@ type file struct {
 	event   Event             // of a bundle
 	proof   []evidence.Digest // of a consistency file
 	err     error             // why it is not in its form
+	astray  bool              // its zip header, or a bundle's name, is not the one form
 }
 
 func (f *file) isBundle() bool { return strings.HasPrefix(f.name, bundles) }
@@ -190,10 +191,12 @@ func (w *worker) readBatch(files []file) error {
 		f := &files[i]
 		raw := b[f.at-start:][:f.size]
 		f.sum, f.crc = evidence.Sum(raw), crc32.ChecksumIEEE(raw)
+		f.astray = localHead(f.crc, f.size, len(f.name)) != f.head
 		switch {
 		case f.isBundle():
 			if w.decode {
 				f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab)
+				f.astray = f.astray || f.err == nil && f.name != bundlePath(f.event.Index)
 			}
 		case strings.HasPrefix(f.name, consistency):
 			if f.proof, f.err = decodeProof(f.name, raw, &w.slab); f.err == nil {
@@ -267,7 +270,7 @@ func (s *slab) hashes(n int) []evidence.Digest {
 func (in *reading) checkManifests() (listed bool, err error) {
 	files, tags := in.find(manifestPath), in.find(tagManifestPath)
 	if files != nil && tags != nil {
-		var made []byte
+		made := make([]byte, 0, len(files.content))
 		for i := range in.files {
 			if f := &in.files[i]; strings.HasPrefix(f.name, "data/") && (i == 0 || in.files[i-1].name < f.name) {
 				made = appendSum(made, f.name, f.sum)
@@ -442,7 +445,7 @@ func (in *reading) checkCanonical(d *Dossier) error {
 	for hint, key := range used.keys {
 		want[keysDir+hint+".pem"] = key.PEM()
 	}
-	var at, proven int // events whose bundles, and tlog-proofs, were passed
+	proven := 0 // events whose tlog-proofs were passed
 	for i := range in.files {
 		f := &in.files[i]
 		if i > 0 && in.files[i-1].name >= f.name {
@@ -455,8 +458,6 @@ func (in *reading) checkCanonical(d *Dossier) error {
 			ok = bytes.Equal(f.content, fixed)
 			delete(want, f.name)
 		case f.isBundle():
-			ok = f.name == bundlePath(d.Events[at].Index)
-			at++
 		case strings.HasPrefix(f.name, proofs):
 			if ok = proven < len(d.Events); ok {
 				e := &d.Events[proven]
@@ -473,8 +474,8 @@ func (in *reading) checkCanonical(d *Dossier) error {
 		if !ok {
 			return malformed(RuleCanonical, f.name, "is not the one encoding of this content, or not in its place")
 		}
-		if head := localHead(f.crc, f.size, len(f.name)); head != f.head {
-			return malformed(RuleCanonical, f.name, "its zip header is not the one form")
+		if f.astray {
+			return malformed(RuleCanonical, f.name, "its zip header, or its name, is not the one form")
 		}
 	}
 	for name := range want {

@@ -55,8 +55,8 @@ func (r *reader) checkScope() {
 func (r *reader) checkContent() {
 	details, documents, attached := r.referenced()
 	for _, e := range r.out.Events {
-		for field, id := range e.Statement.Predicate.Details {
-			r.readDetail(e, field, id)
+		for _, told := range e.source.details {
+			r.disclose(e, told)
 		}
 		slices.Sort(e.Withheld)
 		r.note(e)
@@ -110,21 +110,41 @@ func (r *reader) referenced() (details, documents, attached map[custody.ID]bool)
 	return details, documents, attached
 }
 
-// readDetail discloses or withholds one detail of an event.
-func (r *reader) readDetail(e *Event, field custody.Field, id custody.ID) {
+// disclosure is one detail that an event commits to, as far as it is shown.
+type disclosure struct {
+	field    custody.Field
+	value    string
+	withheld bool
+	mismatch bool // it is not what the event commits to
+}
+
+// readDetail looks at one detail of an event.
+func (r *reader) readDetail(field custody.Field, id custody.ID) disclosure {
 	b, ok := r.d.Details[id]
 	if !ok {
-		e.Withheld = append(e.Withheld, field)
-		f := at(e.Index)
-		r.find(Withheld, f, "the detail %s is withheld: not checked", field)
-		return
+		return disclosure{field: field, withheld: true}
 	}
 	d, err := custody.ParseDetail(b)
 	if err != nil || evidence.Sum(b) != id || d.Field != field {
-		r.find(DetailMismatch, at(e.Index), "the detail %s is not what the event commits to", field)
-		return
+		return disclosure{field: field, mismatch: true}
 	}
-	e.Details[field] = d.Value
+	return disclosure{field: field, value: d.Value}
+}
+
+// disclose adds one detail to an admitted event, or says why not.
+func (r *reader) disclose(e *Event, told disclosure) {
+	switch {
+	case told.withheld:
+		e.Withheld = append(e.Withheld, told.field)
+		r.find(Withheld, at(e.Index), "the detail %s is withheld: not checked", told.field)
+	case told.mismatch:
+		r.find(DetailMismatch, at(e.Index), "the detail %s is not what the event commits to", told.field)
+	default:
+		if e.Details == nil {
+			e.Details = map[custody.Field]string{}
+		}
+		e.Details[told.field] = told.value
+	}
 }
 
 // note turns events that always belong into a report into findings.

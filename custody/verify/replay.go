@@ -2,47 +2,174 @@ package verify
 
 import (
 	"errors"
-	"slices"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ruling"
 )
 
-// replay asks the judge about every event in log order.
-func (r *reader) replay() error {
-	r.world = newWorld(r)
+// hear checks every event by itself, on all cores, and meanwhile asks the judge
+// about those that hold, in log order. Which chains are whole follows from the
+// events that hold: where one does not, all are heard once more without it.
+func (r *reader) hear() error {
+	r.opened = make([]*openedEvent, len(r.d.Events))
+	inParallel(len(r.d.Events), func(i int) { r.opened[i] = r.decode(&r.d.Events[i]) })
 	for _, o := range r.opened {
-		if !o.ok {
-			continue
+		o.ok = o.entry.Statement != nil // till the contrary is shown
+	}
+	r.begin()
+	checked := r.check()
+	ids := make(map[custody.ID]uint64, len(r.opened))
+	allHold := true
+	var findings []Finding
+	for i, o := range r.opened {
+		if i%stride == 0 {
+			<-checked[i/stride]
 		}
-		rule, err := ruling.Judge(r.world, o.entry)
-		var refusal *custody.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			name := RuleBroken
-			switch refusal.Rule {
-			case ruling.RuleStale, ruling.RuleFork, ruling.RuleType:
-				name = ChainFork
-			case ruling.RuleAhead, ruling.RuleUnknown:
-				name = ChainGap
+		r.settle(o, ids, &findings)
+		if i == 0 {
+			r.genesis = r.showsGenesis()
+			r.world.begun = !r.genesis
+		}
+		if allHold = allHold && o.ok; allHold {
+			if err := r.judge(o); err != nil {
+				return err
 			}
-			f := at(o.entry.Index)
-			f.Rule = refusal.Rule
-			r.find(name, f, "%s: %s", o.entry.Statement.Predicate.Kind, refusal.Error())
-			continue
-		case err != nil:
-			return err
 		}
-		r.remark(o.entry, rule)
-		r.world.admit(o.entry, rule)
-		r.admit(o, rule)
+	}
+	if err := r.ctx.Err(); err != nil {
+		return fmt.Errorf("couldn't finish: %w", err)
+	}
+	if !allHold {
+		r.findings = r.findings[:r.heard]
+		r.begin()
+		for _, o := range r.opened {
+			if err := r.judge(o); err != nil {
+				return err
+			}
+		}
+	}
+	r.findings = append(r.findings, findings...)
+	if !r.genesis {
+		r.find(GenesisMissing, Finding{}, "the dossier does not show this log's genesis at index 0")
 	}
 	return nil
 }
 
+// stride is how many events are checked between two looks at what is ready.
+const stride = 64
+
+// check opens every event on all cores; a channel closes for each stride of them.
+func (r *reader) check() []chan struct{} {
+	checked := make([]chan struct{}, (len(r.opened)+stride-1)/stride)
+	for i := range checked {
+		checked[i] = make(chan struct{})
+	}
+	var next atomic.Int64
+	for range max(1, runtime.GOMAXPROCS(0)) {
+		go func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(checked) {
+					return
+				}
+				for i := n * stride; i < min((n+1)*stride, len(r.opened)); i++ {
+					o := r.opened[i]
+					o.ok = false
+					if r.ctx.Err() == nil {
+						r.open(o)
+					}
+				}
+				close(checked[n])
+			}
+		}()
+	}
+	return checked
+}
+
+// settle takes over what was found of one event by itself. An id that stood at
+// a lower index is no second event.
+func (r *reader) settle(o *openedEvent, ids map[custody.ID]uint64, findings *[]Finding) {
+	*findings = append(*findings, o.findings...)
+	r.timed = r.timed || !o.stamped.IsZero()
+	if !o.ok {
+		return
+	}
+	if first, twice := ids[o.entry.EventID]; twice {
+		f := at(o.entry.Index)
+		f.Name, f.Severity, f.Dossier, f.Detail = EventTwice, severities[EventTwice], r.position, fmt.Sprintf("the event is already in the log at index %d", first)
+		*findings = append(*findings, f)
+		o.ok = false
+		return
+	}
+	ids[o.entry.EventID] = o.entry.Index
+}
+
+// begin starts the replay, or starts it anew.
+func (r *reader) begin() {
+	r.world, r.heard = newWorld(r), len(r.findings)
+	r.out.Events = make([]*Event, 0, len(r.opened))
+	r.leaves = make(map[custody.ID]*Event, len(r.opened))
+	clear(r.out.Heads)
+	clear(r.out.Keys)
+	clear(r.out.Proofs)
+}
+
+// judge asks the judge about one event; one that does not hold is passed over.
+func (r *reader) judge(o *openedEvent) error {
+	if !o.ok {
+		return nil
+	}
+	rule, err := ruling.Judge(r.world, o.entry)
+	var refusal *custody.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		name := RuleBroken
+		switch refusal.Rule {
+		case ruling.RuleStale, ruling.RuleFork, ruling.RuleType:
+			name = ChainFork
+		case ruling.RuleAhead, ruling.RuleUnknown:
+			name = ChainGap
+		}
+		f := at(o.entry.Index)
+		f.Rule = refusal.Rule
+		r.find(name, f, "%s: %s", o.entry.Statement.Predicate.Kind, refusal.Error())
+		return nil
+	case err != nil:
+		return err
+	}
+	r.remark(o.entry, rule)
+	r.world.admit(o.entry, rule)
+	r.admit(o, rule)
+	return nil
+}
+
+// inParallel calls f for 0 to n-1 on all cores.
+func inParallel(n int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range max(1, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for {
+				end := int(next.Add(stride))
+				if end-stride >= n {
+					return
+				}
+				for i := end - stride; i < min(end, n); i++ {
+					f(i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // admit adds the event to the reading.
 func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
-	ev := &Event{Index: o.entry.Index, ID: o.entry.EventID, Leaf: o.entry.Leaf, Statement: o.entry.Statement, Signer: rule.Signer, Details: map[custody.Field]string{}}
+	ev := &Event{Index: o.entry.Index, ID: o.entry.EventID, Leaf: o.entry.Leaf, Statement: o.entry.Statement, Signer: rule.Signer, source: o}
 	switch b := ev.Body().(type) {
 	case *custody.Founded:
 		ev.Org = b.Org
@@ -58,6 +185,7 @@ func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
 		ev.Org = rule.Signer.Org
 	}
 	r.out.Events = append(r.out.Events, ev)
+	r.leaves[ev.Leaf] = ev
 	r.out.Proofs[ev.Index] = o.source.Proof
 	for _, c := range rule.Chains {
 		if !c.Partial {
@@ -68,9 +196,8 @@ func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
 		}
 	}
 	if b, ok := ev.Body().(*custody.Correction); ok {
-		i := slices.IndexFunc(r.out.Events, func(e *Event) bool { return e.Leaf == b.Corrects })
-		if i >= 0 {
-			r.out.Events[i].Corrected = append(r.out.Events[i].Corrected, ev)
+		if e := r.leaves[b.Corrects]; e != nil {
+			e.Corrected = append(e.Corrected, ev)
 		}
 	}
 }

@@ -63,6 +63,8 @@ type Event struct {
 	Details   map[custody.Field]string // disclosed
 	Withheld  []custody.Field
 	Corrected []*Event // corrections of this event, oldest first
+
+	source *openedEvent
 }
 
 // Kind returns the event's kind.

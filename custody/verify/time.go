@@ -82,12 +82,8 @@ func (r *reader) checkTime() {
 	}
 	c.settle()
 	r.out.Stamps = c.stamps
-	byIndex := make(map[uint64]*openedEvent, len(r.opened))
-	for _, o := range r.opened {
-		byIndex[o.source.Index] = o
-	}
 	for _, e := range r.out.Events {
-		e.Window = c.window(e, byIndex[e.Index].stamped)
+		e.Window = c.window(e, e.source.stamped)
 		r.judgeTimes(e)
 	}
 	r.judgeGaps()

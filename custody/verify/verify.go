@@ -14,10 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -109,6 +106,8 @@ type reader struct {
 	withheld  map[custody.ID]bool // founding documents named and not disclosed
 	genesis   bool                // index 0 founds this log
 	world     *world
+	leaves    map[custody.ID]*Event // admitted, by leaf hash
+	heard     int                   // findings before the replay
 	out       *Reading
 }
 
@@ -116,6 +115,8 @@ type reader struct {
 type openedEvent struct {
 	entry    ruling.Entry // its statement is there wherever the payload is one, also where the event does not hold
 	source   *dossier.Event
+	invalid  error // why the payload is no statement
+	details  []disclosure
 	findings []Finding
 	ok       bool
 	stamped  time.Time // by when timestamps of the signature show that it existed; zero where none does
@@ -148,14 +149,11 @@ func (r *reader) read() (*Reading, error) {
 		return r.out, nil
 	}
 	r.out.Replayed = true
-	if err := r.openEvents(); err != nil {
+	r.checkDocuments()
+	if err := r.hear(); err != nil {
 		return nil, err
 	}
 	r.checkSeen()
-	r.checkDocuments()
-	if err := r.replay(); err != nil {
-		return nil, err
-	}
 	r.checkScope()
 	r.checkContent()
 	r.checkTrust()
@@ -192,38 +190,6 @@ func (r *reader) readLog() bool {
 	return true
 }
 
-// openEvents checks every event by itself, on all cores: signature, key,
-// statement, inclusion. Results keep the order of the log.
-func (r *reader) openEvents() error {
-	r.opened = make([]*openedEvent, len(r.d.Events))
-	inParallel(len(r.d.Events), func(i int) {
-		if r.ctx.Err() == nil {
-			r.opened[i] = r.open(&r.d.Events[i])
-		}
-	})
-	if err := r.ctx.Err(); err != nil {
-		return fmt.Errorf("couldn't finish: %w", err)
-	}
-	ids := map[custody.ID]uint64{}
-	for _, o := range r.opened {
-		r.findings = append(r.findings, o.findings...)
-		r.timed = r.timed || !o.stamped.IsZero()
-		if !o.ok {
-			continue
-		}
-		if first, twice := ids[o.entry.EventID]; twice {
-			r.find(EventTwice, at(o.entry.Index), "the event is already in the log at index %d", first)
-			o.ok = false
-			continue
-		}
-		ids[o.entry.EventID] = o.entry.Index
-	}
-	if r.genesis = r.showsGenesis(); !r.genesis {
-		r.find(GenesisMissing, Finding{}, "the dossier does not show this log's genesis at index 0")
-	}
-	return nil
-}
-
 // showsGenesis: index 0 founds this log, by this log document and no other.
 func (r *reader) showsGenesis() bool {
 	if len(r.opened) == 0 || !r.opened[0].ok || r.opened[0].entry.Index != 0 {
@@ -233,26 +199,37 @@ func (r *reader) showsGenesis() bool {
 	return ok && b.Document == r.logID
 }
 
-// open checks one event without reference to any other.
-func (r *reader) open(e *dossier.Event) *openedEvent {
+// decode reads one event's statement, and the details that are disclosed.
+func (r *reader) decode(e *dossier.Event) *openedEvent {
 	o := &openedEvent{source: e}
+	st, err := custody.Decode(e.Envelope.Payload)
+	o.entry, o.invalid = ruling.Entry{Index: e.Index, Statement: st}, err
+	if st != nil {
+		for field, id := range st.Predicate.Details {
+			o.details = append(o.details, r.readDetail(field, id))
+		}
+	}
+	return o
+}
+
+// open checks one event without reference to any other.
+func (r *reader) open(o *openedEvent) *openedEvent {
+	e, st := o.source, o.entry.Statement
 	refuse := func(n Name, rule, format string, args ...any) *openedEvent {
 		index := e.Index
 		o.findings = append(o.findings, Finding{Name: n, Severity: severities[n], Rule: rule, Dossier: r.position, Event: &index, Detail: fmt.Sprintf(format, args...)})
 		return o
 	}
-	st, err := custody.Decode(e.Envelope.Payload)
-	o.entry = ruling.Entry{Index: e.Index, Statement: st}
 	id := e.Envelope.EventID()
 	if err := e.Key.VerifyEventID(id, e.Envelope.Signature); err != nil {
 		return refuse(SignatureInvalid, "", "the signature does not hold: %v", err)
 	}
 	var refusal *custody.Refusal
 	switch {
-	case errors.As(err, &refusal):
-		return refuse(StatementInvalid, refusal.Rule, "%v", err)
-	case err != nil:
-		return refuse(StatementInvalid, "", "%v", err)
+	case errors.As(o.invalid, &refusal):
+		return refuse(StatementInvalid, refusal.Rule, "%v", o.invalid)
+	case o.invalid != nil:
+		return refuse(StatementInvalid, "", "%v", o.invalid)
 	}
 	if st.Predicate.Signer.Key != e.Key.ID() {
 		return refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
@@ -294,27 +271,6 @@ func (r *reader) checkProofs() map[custody.Seen]bool {
 		holds[seen] = held[i]
 	}
 	return holds
-}
-
-// inParallel calls f for 0 to n-1 on all cores.
-func inParallel(n int, f func(i int)) {
-	const stride = 64 // calls at a time
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range max(1, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for {
-				end := int(next.Add(stride))
-				if end-stride >= n {
-					return
-				}
-				for i := end - stride; i < min(end, n); i++ {
-					f(i)
-				}
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // checkSeen holds every checkpoint that a signer saw to be a prefix of the
