@@ -28,6 +28,8 @@ var fuzzed = map[string]string{
 	"custody ParseDetail":                                    "custody FuzzDocuments",
 	"custody parseText":                                      "custody FuzzDocuments",
 	"custody ParseTime":                                      "custody FuzzTexts",
+	"custody parseTime":                                      "custody FuzzTexts",
+	"custody parseZone":                                      "custody FuzzTexts",
 	"custody Time.UnmarshalText":                             "custody FuzzDecode",
 	"custody Salt.UnmarshalText":                             "custody FuzzTexts",
 	"custody/seal ParseEnvelope":                             "custody/seal FuzzParseEnvelope",
