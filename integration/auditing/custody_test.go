@@ -68,12 +68,17 @@ func (s *site) custodyAudit(t *testing.T, cp docket.Checkpoint, token string) {
 		return audit(3, url, append(pinned, "--full", "--state", filepath.Join(t.TempDir(), "state.json"))...)
 	})
 	// The log's own key under another head: shown to somebody else, and kept.
-	signer, err := tlog.NewLogSigner(origin, stage.OperatorKeys(t, s.options.Data).Log)
+	keys := stage.OperatorKeys(t, s.options.Data)
+	signer, err := tlog.NewLogSigner(origin, keys.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := tlog.NewMLDSASigner(origin, keys.LogMLDSA)
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := tlog.Checkpoint{Origin: origin, Size: cp.Size / 2, Root: cp.Root}
-	note, err := tlog.SignCheckpoint(other, signer)
+	note, err := tlog.SignCheckpoint(other, signer, second)
 	if err != nil {
 		t.Fatal(err)
 	}
