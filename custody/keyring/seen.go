@@ -143,6 +143,31 @@ func (s *SeenStore) split(log evidence.Digest, seen, new Head, cause error) erro
 	return e
 }
 
+// Restart goes on from head although it does not continue seen, the newest head
+// seen before: the log has said, signed and for all to see, that it lost that
+// history, and the caller has checked it and knows of it. Both heads stay in the
+// file that it returns. Where another head than seen is the newest by now,
+// nothing is changed.
+func (s *SeenStore) Restart(log evidence.Digest, seen, head Head) (kept string, err error) {
+	unlock, err := lockedfile.MutexAt(filepath.Join(s.dir, "lock")).Lock()
+	if err != nil {
+		return "", fmt.Errorf("couldn't lock seen heads: %w", err)
+	}
+	defer unlock()
+	last, ok, err := s.Last(log)
+	if err != nil {
+		return "", err
+	}
+	if !ok || last != seen {
+		return "", errors.New("couldn't go on from another head: what was seen last has changed meanwhile")
+	}
+	kept = filepath.Join(s.dir, fmt.Sprintf("%s.lost-%d.json", log, seen.Size))
+	if err := s.store(kept, []Head{seen, head}); err != nil {
+		return "", err
+	}
+	return kept, s.store(s.path(log), head)
+}
+
 func (s *SeenStore) path(log evidence.Digest) string {
 	return filepath.Join(s.dir, log.String()+".json")
 }

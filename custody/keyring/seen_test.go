@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -174,5 +175,39 @@ func TestSeenConcurrently(t *testing.T) {
 	group.Wait()
 	if last, _, _ := s.Last(id); last.Size != 16 {
 		t.Errorf("ended at %d, want 16", last.Size)
+	}
+}
+
+// TestRestart: going on from a loss keeps what it replaces, and happens only
+// where nothing newer was seen meanwhile.
+func TestRestart(t *testing.T) {
+	s, err := OpenSeen(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := evidence.Sum([]byte("log"))
+	seen := Head{Size: 20, Root: evidence.Sum([]byte("20")), Note: "twenty"}
+	head := Head{Size: 13, Root: evidence.Sum([]byte("13")), Note: "thirteen"}
+	if _, err := s.Restart(log, seen, head); err == nil {
+		t.Error("restarted where nothing was seen")
+	}
+	if _, err := s.Advance(log, seen, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := seen
+	other.Size = 19
+	if _, err := s.Restart(log, other, head); err == nil {
+		t.Error("restarted from another head than the newest seen")
+	}
+	kept, err := s.Restart(log, seen, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, ok, err := s.Last(log); err != nil || !ok || last != head {
+		t.Errorf("last: %+v, %v", last, err)
+	}
+	b, err := os.ReadFile(kept)
+	if err != nil || !bytes.Contains(b, []byte("twenty")) || !bytes.Contains(b, []byte("thirteen")) {
+		t.Errorf("kept %s: %v", b, err)
 	}
 }

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,6 +103,11 @@ func TestWitnessesKnowBetter(t *testing.T) {
 	}
 	s.svc = stage.Serve(t, watched(localpg.Database, s.data(), first.peer))
 	s.cast.Reach(t, s.svc.URL())
+	it, err := s.cast.Investigator.Desk.Service.Item(stage.Context(t), s.exhibit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registered := it.Events[0].ID
 	old := s.dump(t, "old")
 	stage.Stop(t, s.svc)
 	behind := check(t, s.o.Options(s.data(), "")).Events
@@ -208,17 +214,21 @@ func TestWitnessesKnowBetter(t *testing.T) {
 	o.Quorum = 1
 	svc = stage.Serve(t, o)
 	defer stage.Stop(t, svc)
-	// Whoever saw the lost events holds the log to them; here they have new machines.
-	for _, p := range []*stage.Person{s.cast.Investigator, s.cast.Analyst} {
-		if p.Desk.Seen, err = keyring.OpenSeen(t.TempDir(), time.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	s.cast.Reach(t, svc.URL())
-	// Nobody acts on a log that lost events unless they know of it.
+	// Nobody acts on a log that lost events unless they know of it, and whoever
+	// saw the lost events holds the log to them.
 	_, err = s.cast.Investigator.Desk.VerifyCase(stage.Context(t), s.kase)
 	if err == nil || !strings.Contains(err.Error(), "it lost events") {
 		t.Errorf("acted without knowing of the loss: %v", err)
+	}
+	var split *keyring.SplitViewError
+	if _, err = s.cast.Investigator.Desk.Checkpoint(stage.Context(t)); !errors.As(err, &split) || split.Seen.Size != newest {
+		t.Errorf("went on from a head that is not of what was seen: %v", err)
+	}
+	// Another event than the record of that loss excuses nothing.
+	s.cast.Investigator.Desk.Policy.Logs[0].Recoveries = []custody.ID{registered}
+	if _, err = s.cast.Investigator.Desk.Checkpoint(stage.Context(t)); !errors.As(err, &split) {
+		t.Errorf("excused by another event: %v", err)
 	}
 	s.cast.Investigator.Desk.Policy.Logs[0].Recoveries = []custody.ID{event}
 	for range 3 {

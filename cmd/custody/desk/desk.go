@@ -119,7 +119,12 @@ func (d *Desk) advance(ctx context.Context, head keyring.Head) (keyring.Head, er
 	if err != nil {
 		return keyring.Head{}, err
 	}
-	return d.Seen.Advance(l.id, head, d.consistency(ctx))
+	newest, err := d.Seen.Advance(l.id, head, d.consistency(ctx))
+	var split *keyring.SplitViewError
+	if errors.As(err, &split) {
+		return d.recovered(ctx, l, split, head)
+	}
+	return newest, err
 }
 
 func (d *Desk) consistency(ctx context.Context) keyring.Consistency {
