@@ -111,4 +111,17 @@ var timeCases = []single{
 		d.Checkpoints = map[uint64][]byte{seen: s.book().Certify(older)}
 		d.Times = map[custody.ID][]byte{evidence.Sum(stamp): stamp}
 	})},
+	{verify.SeenUnproven, "older-checkpoint", changed(func(s *scene, d *dossier.Dossier) {
+		// Its proof is withheld: its timestamp is no fault, and shows nothing.
+		seen := d.Events[len(d.Events)-2].Index
+		root, err := s.book().Tree().Root(seen)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		older := tlog.Checkpoint{Origin: origin, Size: seen, Root: root}
+		stamp := s.clock.Stamp(s.t, older.Body(), now)
+		d.Checkpoints = map[uint64][]byte{seen: s.book().Certify(older)}
+		d.Times[evidence.Sum(stamp)] = stamp
+		delete(d.Consistency, seen)
+	})},
 }
