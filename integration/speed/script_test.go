@@ -147,7 +147,7 @@ func (s *script) act(by signer, body custody.Body, basis []custody.ID, documents
 // rehearse founds a log of its own with the people of a script.
 func rehearse(t testing.TB) (ledgertest.Database, *stageplay) {
 	t.Helper()
-	s := rulingtest.NewScene(t)
+	s := rulingtest.NewScene(t, ledgertest.PostQuantum(t)) // as custodyd founds logs
 	d := ledgertest.NewDatabase(t)
 	l := d.Open(t)
 	ledgertest.Retell(t, l, s.Story, 0)

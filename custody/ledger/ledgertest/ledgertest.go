@@ -18,6 +18,8 @@ import (
 
 	_ "github.com/lib/pq" // the driver
 
+	"filippo.io/mldsa"
+
 	"github.com/evidence-custody/custodyd/cmd/custodyd/child"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger"
@@ -25,6 +27,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/localpg"
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
 	"github.com/evidence-custody/custodyd/custody/seal"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/migrations"
 )
 
@@ -144,6 +147,26 @@ func LogKey() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
+// LogMLDSA is the post-quantum key of logs here that list one.
+func LogMLDSA() *mldsa.PrivateKey {
+	seed := sha256.Sum256([]byte("post-quantum log key " + Origin))
+	key, err := mldsa.NewPrivateKey(mldsa.MLDSA44(), seed[:])
+	if err != nil {
+		panic(err) // of a seed of 32 bytes
+	}
+	return key
+}
+
+// PostQuantum is that key as a log document lists it.
+func PostQuantum(t testing.TB) custody.LogKey {
+	t.Helper()
+	spki, err := tlog.MLDSASPKI(LogMLDSA().PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return custody.LogKey{Algorithm: custody.LogMLDSA44, Key: spki}
+}
+
 type signer struct{ key *rulingtest.Key }
 
 func (s signer) Public() seal.PublicKey { return s.key.Public }
@@ -157,7 +180,7 @@ func Service() seal.Signer { return signer{rulingtest.NewKey("service " + Origin
 
 // Config is a ledger's on that database.
 func (d Database) Config() ledger.Config {
-	return ledger.Config{DSN: d.DSN(migrations.RoleApp), Service: Service(), LogKey: LogKey()}
+	return ledger.Config{DSN: d.DSN(migrations.RoleApp), Service: Service(), LogKey: LogKey(), LogMLDSA: LogMLDSA()}
 }
 
 // Open opens a ledger on the database, for the test's life.

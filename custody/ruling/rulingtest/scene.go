@@ -35,9 +35,9 @@ type Scene struct {
 }
 
 // NewScene plays the story up to there.
-func NewScene(t testing.TB) *Scene {
+func NewScene(t testing.TB, more ...custody.LogKey) *Scene {
 	t.Helper()
-	s := &Scene{Story: NewStory(t)}
+	s := &Scene{Story: NewStoryIn(t, "log.example.org", custody.ModeTest, more...)}
 	s.Agency = s.Organisation("Cyber Crime Agency", custody.OrgAgency)
 	s.Laboratory = s.Organisation("Independent Laboratory", custody.OrgLaboratory)
 	s.Directorate = s.Organisation("Directorate of Forensics", custody.OrgOther, s.Agency.ID)

@@ -37,8 +37,9 @@ func NewStory(t testing.TB) *Story { return NewStoryOn(t, "log.example.org") }
 // NewStoryOn opens the log of that origin.
 func NewStoryOn(t testing.TB, origin string) *Story { return NewStoryIn(t, origin, custody.ModeTest) }
 
-// NewStoryIn opens the log of that origin in that mode.
-func NewStoryIn(t testing.TB, origin string, mode custody.Mode) *Story {
+// NewStoryIn opens the log of that origin in that mode, with more log keys
+// than the first.
+func NewStoryIn(t testing.TB, origin string, mode custody.Mode, more ...custody.LogKey) *Story {
 	t.Helper()
 	s := &Story{World: NewWorld(), Service: NewKey("service " + origin), Details: map[custody.ID][]byte{}, t: t,
 		now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.FixedZone("", 5*3600))}
@@ -46,7 +47,7 @@ func NewStoryIn(t testing.TB, origin string, mode custody.Mode) *Story {
 	seed := sha256.Sum256([]byte("log key " + origin))
 	spki, err := x509.MarshalPKIXPublicKey(ed25519.NewKeyFromSeed(seed[:]).Public())
 	s.need(err)
-	b, id, err := custody.LogDocument{Document: custody.DocLog, Keys: []custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}},
+	b, id, err := custody.LogDocument{Document: custody.DocLog, Keys: append([]custody.LogKey{{Algorithm: custody.LogEd25519, Key: spki}}, more...),
 		Mode: mode, Origin: origin, Salt: salt(origin), ServiceKeys: [][]byte{s.Service.Public.SPKI()}}.Encode()
 	s.need(err)
 	s.Disclose(b)
