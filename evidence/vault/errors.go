@@ -103,7 +103,7 @@ const (
 
 // final reports whether repeating the request would come to the same.
 func final(ctx context.Context, err error) bool {
-	return err == nil || refused(err) || gaveUp(ctx) || errors.Is(err, ErrChecksum) || errors.Is(classed(err), ErrFull)
+	return err == nil || refused(err) || gaveUp(ctx) || errors.Is(err, ErrChecksum) || errors.Is(err, ErrSize) || errors.Is(err, ErrUnsafeStore) || errors.Is(classed(err), ErrFull)
 }
 
 // insist repeats what is safe to repeat until the server answers.

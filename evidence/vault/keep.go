@@ -35,6 +35,17 @@ func (s *Store) Keep(ctx context.Context, name string, b []byte) (Object, error)
 	if !keptName(name) || len(b) == 0 || len(b) > MaxKept {
 		return Object{}, fmt.Errorf("couldn't keep %d bytes as %.80q: %w", len(b), name, ErrSize)
 	}
+	var o Object
+	err := insist(ctx, func() (err error) {
+		o, err = s.keep(ctx, name, b)
+		return err
+	})
+	return o, err
+}
+
+// keep is one try. An answer that was lost is found out by the next: it looks
+// before it writes.
+func (s *Store) keep(ctx context.Context, name string, b []byte) (Object, error) {
 	key, crc := keptPrefix+name, ChecksumOf(b)
 	there, err := s.Stat(ctx, key, "")
 	switch {
@@ -80,6 +91,15 @@ func (s *Store) Kept(ctx context.Context, name string, limit int) ([]byte, error
 	if !keptName(name) {
 		return nil, fmt.Errorf("couldn't read %.80q: %w", name, ErrNotFound)
 	}
+	var b []byte
+	err := insist(ctx, func() (err error) {
+		b, err = s.kept(ctx, name, limit)
+		return err
+	})
+	return b, err
+}
+
+func (s *Store) kept(ctx context.Context, name string, limit int) ([]byte, error) {
 	body, info, _, err := s.core.GetObject(ctx, s.bucket, keptPrefix+name, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read %s: %w", name, classed(err))
