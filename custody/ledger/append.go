@@ -135,9 +135,10 @@ func (l *Ledger) appender() {
 	}
 }
 
-// gather takes what waits with the first group. What other callers are still
-// verifying it waits for a moment: their events then share this commit. With a
-// single caller nobody is, and nothing waits.
+// gather takes what waits with the first group. While more are still being
+// verified than are at hand it waits for them, a moment at most: half of all
+// callers then share this commit, and the other half is verified while the
+// database works. With a single caller nobody is, and nothing waits.
 func (l *Ledger) gather(first *group) []*group {
 	groups, n := []*group{first}, len(first.subs)
 	var patience <-chan time.Time
@@ -148,7 +149,7 @@ func (l *Ledger) gather(first *group) []*group {
 			continue
 		default:
 		}
-		if l.preparing.Load() == 0 {
+		if int(l.preparing.Load()) <= n {
 			break
 		}
 		if patience == nil {
