@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/cmd/custodyd/certificate"
@@ -91,7 +90,10 @@ func (a *app) openWitness(f witnessFlags) (*tlog.Cosigner, *witness.Directory, e
 }
 
 // pinned is a log as a witness knows it.
-type pinned struct{ origin, key string }
+type pinned struct {
+	origin string
+	keys   []string
+}
 
 // pin fetches the logs given by URL, each by the id that its document must
 // have. The service is not believed: the id is.
@@ -119,15 +121,11 @@ func (a *app) pin(ctx context.Context, f witnessFlags) (out []pinned, err error)
 		if err != nil {
 			return nil, fmt.Errorf("couldn't read the log's document: %w", err)
 		}
-		key, err := tlog.ParseLogKey(doc.Keys[0].Key) // the first is Ed25519, always
+		keys, err := tlog.VerifierKeys(doc)
 		if err != nil {
 			return nil, err
 		}
-		vkey, err := note.NewEd25519VerifierKey(doc.Origin, key)
-		if err != nil {
-			return nil, fmt.Errorf("couldn't write the log's key: %w", err)
-		}
-		out = append(out, pinned{doc.Origin, vkey})
+		out = append(out, pinned{doc.Origin, keys})
 	}
 	return out, nil
 }
@@ -144,7 +142,7 @@ func (a *app) preparedWitness(ctx context.Context, f witnessFlags) (*tlog.Cosign
 		return nil, nil, err
 	}
 	for _, l := range logs {
-		if err := addLog(shelf, l.origin, l.key); err != nil {
+		if err := addLog(shelf, l.origin, l.keys...); err != nil {
 			return nil, nil, err
 		}
 	}

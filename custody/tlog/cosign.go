@@ -214,9 +214,11 @@ func Cosignature(v note.Verifier, text []byte, lines []Signature) (Signature, bo
 // under two names is one witness. It is zero for a verifier that
 // NewWitnessVerifier did not make.
 func WitnessKeyID(v note.Verifier) evidence.Digest {
-	w, ok := v.(*witness)
-	if !ok {
-		return evidence.Digest{}
+	switch w := v.(type) {
+	case *witness:
+		return sha256.Sum256(w.key)
+	case *mldsaWitness:
+		return sha256.Sum256(w.key.Bytes())
 	}
-	return sha256.Sum256(w.key)
+	return evidence.Digest{}
 }

@@ -58,13 +58,14 @@ func MLDSAKeyHash(name string, key *mldsa.PublicKey) uint32 {
 }
 
 // cosignedMessage is what is signed (C2SP tlog-cosignature, ML-DSA-44 signed
-// message): of the whole tree, so from leaf 0 on, and without a time.
-func cosignedMessage(cosigner string, c Checkpoint) []byte {
+// message): of the whole tree, so from leaf 0 on. The log says no time, 0; a
+// witness says when it was.
+func cosignedMessage(cosigner string, seconds uint64, c Checkpoint) []byte {
 	b := make([]byte, 0, 12+1+len(cosigner)+8+1+len(c.Origin)+8+8+len(c.Root))
 	b = append(b, "subtree/v1\n\x00"...)
 	b = append(b, byte(len(cosigner)))
 	b = append(b, cosigner...)
-	b = binary.BigEndian.AppendUint64(b, 0) // timestamp
+	b = binary.BigEndian.AppendUint64(b, seconds)
 	b = append(b, byte(len(c.Origin)))
 	b = append(b, c.Origin...)
 	b = binary.BigEndian.AppendUint64(b, 0) // start
@@ -87,7 +88,7 @@ func (k *mldsaKey) Verify(text, sig []byte) bool {
 	if err != nil || len(sig) != mldsaSignature || binary.BigEndian.Uint64(sig) != 0 {
 		return false
 	}
-	return mldsa.Verify(k.key, cosignedMessage(k.name, c), sig[8:], nil) == nil
+	return mldsa.Verify(k.key, cosignedMessage(k.name, 0, c), sig[8:], nil) == nil
 }
 
 // NewMLDSAVerifier verifies the log's ML-DSA-44 signatures of its checkpoints.
@@ -120,7 +121,7 @@ func (s *mldsaSigner) Sign(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sig, err := s.private.SignDeterministic(cosignedMessage(s.name, c), nil)
+	sig, err := s.private.SignDeterministic(cosignedMessage(s.name, 0, c), nil)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't sign the checkpoint: %w", err)
 	}

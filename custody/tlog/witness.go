@@ -6,13 +6,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // cosignatureType is the signature type of an Ed25519 cosignature/v1
@@ -20,12 +21,20 @@ import (
 const cosignatureType = 0x04
 
 // NewWitnessVerifier reads a witness's verifier key, NAME+HASH+BASE64 of the
-// type byte 0x04 and the Ed25519 key. It verifies timestamped cosignatures.
+// type byte 0x04 and the Ed25519 key, or 0x06 and the ML-DSA-44 key. It verifies
+// timestamped cosignatures.
 func NewWitnessVerifier(vkey string) (note.Verifier, error) {
 	name, rest, _ := strings.Cut(vkey, "+")
 	hash, key64, _ := strings.Cut(rest, "+")
 	want, err := strconv.ParseUint(hash, 16, 32)
 	raw, err64 := base64.StdEncoding.Strict().DecodeString(key64)
+	if err == nil && err64 == nil && len(raw) > 0 && raw[0] == mldsaType {
+		key, err := parseMLDSA(vkey)
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read witness key %.80q: %w", vkey, err)
+		}
+		return &mldsaWitness{*key}, nil
+	}
 	if err != nil || err64 != nil || hash != fmt.Sprintf("%08x", want) || !validName(name) || len(raw) != 1+ed25519.PublicKeySize || raw[0] != cosignatureType ||
 		base64.StdEncoding.EncodeToString(raw) != key64 { // the decoder lets line breaks pass
 		return nil, fmt.Errorf("couldn't read witness key %.80q: not name+hash+key of a cosignature/v1 witness", vkey)
@@ -65,17 +74,15 @@ func (w *witness) Verify(msg, sig []byte) bool {
 // verifier that NewWitnessVerifier did not make: without its key it could be
 // counted twice under two names.
 func CountWitnesses(msg []byte, witnesses []note.Verifier) int {
-	count := 0
-	var counted []ed25519.PublicKey
-	for _, v := range witnesses {
-		w, ok := v.(*witness)
-		if !ok || slices.ContainsFunc(counted, func(k ed25519.PublicKey) bool { return k.Equal(w.key) }) {
+	counted := map[evidence.Digest]bool{}
+	for _, w := range witnesses {
+		id := WitnessKeyID(w)
+		if id.IsZero() || counted[id] {
 			continue
 		}
 		if _, err := note.Open(msg, note.VerifierList(w)); err == nil {
-			counted = append(counted, w.key)
-			count++
+			counted[id] = true
 		}
 	}
-	return count
+	return len(counted)
 }

@@ -293,9 +293,9 @@ func (l *Log) verifiers() (note.Verifiers, error) {
 	}
 	var all []note.Verifier
 	for _, k := range l.Keys {
-		v, err := note.NewVerifier(k)
+		v, err := tlog.ParseVerifierKey(k)
 		if err != nil {
-			return nil, fmt.Errorf("couldn't read the log's key %.80q: %w", k, err)
+			return nil, err
 		}
 		if v.Name() != l.Origin {
 			return nil, fmt.Errorf("couldn't use the log's key %.80q: its name is not the origin %.80q", k, l.Origin)

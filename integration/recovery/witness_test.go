@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/evidence-custody/custodyd/cmd/custodyd/service"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/keyring"
@@ -52,15 +50,11 @@ func (w *watcher) know(t *testing.T, document []byte) (origin string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := tlog.ParseLogKey(doc.Keys[0].Key)
+	keys, err := tlog.VerifierKeys(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	vkey, err := note.NewEd25519VerifierKey(doc.Origin, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.shelf.Add(doc.Origin, vkey); err != nil {
+	if err := w.shelf.Add(doc.Origin, keys...); err != nil {
 		t.Fatal(err)
 	}
 	return doc.Origin

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) { os.Exit(stage.Main(m)) }
 // and started again at the same address.
 type station struct {
 	witnesstest.Subject
+	pin     func(t *testing.T, url, log string) (code int) // make the log served there known, by its id; ours alone
 	command func() *exec.Cmd
 	cmd     *exec.Cmd
 	ended   chan struct{}
@@ -116,6 +117,10 @@ func ours(t *testing.T) *station {
 	}
 	s := &station{Subject: witnesstest.Subject{URL: "http://" + address, Key: shown.Key, Strict: true,
 		Know: func(t *testing.T, origin, key string) { t.Helper(); know(origin, key) }}}
+	s.pin = func(t *testing.T, url, log string) int {
+		t.Helper()
+		return stage.Run(t, exec.Command(program, "witness", "add", "--dir", dir, "--log", url, "--fingerprint", log)).Code
+	}
 	s.command = func() *exec.Cmd {
 		return exec.Command(program, "witness", "serve", "--dir", dir, "--listen", address)
 	}

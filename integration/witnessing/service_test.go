@@ -122,11 +122,19 @@ func TestWitnessedService(t *testing.T) {
 	if cp, _ := s.head(t); cp.Size != 0 {
 		t.Errorf("shown without a quorum: %d leaves", cp.Size)
 	}
-	// Now they do. A start asks them at once.
-	stage.Stop(t, s.svc)
-	for _, w := range s.stations {
-		w.Know(t, s.origin, s.vkey)
+	// Now they do: ours by the log's id, which nobody at that address can forge.
+	// A start asks them at once.
+	log := evidence.Sum(published.Log)
+	if code := s.stations[0].pin(t, s.svc.URL(), evidence.Sum([]byte("another")).String()); code != 3 {
+		t.Errorf("pinned a log under another id: exit code %d", code)
 	}
+	for range 2 {
+		if code := s.stations[0].pin(t, s.svc.URL(), log.String()); code != 0 {
+			t.Fatalf("couldn't pin the log: exit code %d", code)
+		}
+	}
+	stage.Stop(t, s.svc)
+	s.stations[1].Know(t, s.origin, s.vkey)
 	s.o.WitnessWait = 20 * time.Second
 	s.serve(t)
 	if cp, n := s.head(t); cp.Size <= first.Index || n != 2 {
