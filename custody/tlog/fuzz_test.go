@@ -116,10 +116,14 @@ func FuzzVerifierKeys(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, b := range [][]byte{[]byte(vkey), []byte("a+b+c"), []byte("witness.example+00000000+BA=="), spki, append(bytes.Clone(spki), 0)} {
+	pq := mldsaVerifierKeyOf(f, "pq.example")
+	for _, b := range [][]byte{[]byte(vkey), []byte(pq), []byte(pq[:len(pq)-4]), []byte("a+b+c"), []byte("witness.example+00000000+BA=="), spki, append(bytes.Clone(spki), 0)} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := tlog.ParseVerifierKey(string(b)); err == nil && !bytes.HasPrefix(b, []byte(v.Name()+"+")) {
+			t.Errorf("%q is named %q", b, v.Name())
+		}
 		if v, err := tlog.NewWitnessVerifier(string(b)); err == nil {
 			if v.Name() == "" || !bytes.HasPrefix(b, []byte(v.Name()+"+")) {
 				t.Errorf("%q is named %q", b, v.Name())

@@ -14,8 +14,8 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// mldsaVKey is the verifier key of the ML-DSA-44 key of that name.
-func mldsaVKey(t *testing.T, name string) string {
+// mldsaVerifierKeyOf is the verifier key of the ML-DSA-44 key of that name.
+func mldsaVerifierKeyOf(t testing.TB, name string) string {
 	t.Helper()
 	public := mlKey(t, name).PublicKey()
 	raw := append([]byte{6}, public.Bytes()...)
@@ -25,7 +25,7 @@ func mldsaVKey(t *testing.T, name string) string {
 
 // mldsaCosigned is a cosignature by the ML-DSA-44 key of that name, its message
 // written out field by field (C2SP tlog-cosignature).
-func mldsaCosigned(t *testing.T, name string, c tlog.Checkpoint, seconds uint64) string {
+func mldsaCosigned(t testing.TB, name string, c tlog.Checkpoint, seconds uint64) string {
 	t.Helper()
 	m := "subtree/v1\n\x00" + string(byte(len(name))) + name
 	m += string(binary.BigEndian.AppendUint64(nil, seconds)) + string(byte(len(c.Origin))) + c.Origin
@@ -41,7 +41,7 @@ func mldsaCosigned(t *testing.T, name string, c tlog.Checkpoint, seconds uint64)
 // TestMLDSAWitness: a witness with a post-quantum key counts like another, and
 // says when.
 func TestMLDSAWitness(t *testing.T) {
-	pq, err := tlog.NewWitnessVerifier(mldsaVKey(t, "pq.example"))
+	pq, err := tlog.NewWitnessVerifier(mldsaVerifierKeyOf(t, "pq.example"))
 	if err != nil {
 		t.Fatal(err)
 	}

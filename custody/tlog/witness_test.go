@@ -19,7 +19,7 @@ type witnessVector struct {
 	Note      string   `json:"note"`
 }
 
-func witnessVectors() []witnessVector {
+func witnessVectors(t *testing.T) []witnessVector {
 	text := string(head.Body())
 	base := signed(text)
 	a, _ := witnessKey("a.example")
@@ -45,6 +45,10 @@ func witnessVectors() []witnessVector {
 		{"not-asked-for", 0, []string{c}, base + byA + byB},
 		{"bad-line-does-not-spoil-others", 1, all, base + cosigned("a.example", "x", at) + byB},
 		{"no-witnesses-asked", 0, []string{}, base + byA},
+		{"ml-dsa", 1, []string{mldsaVerifierKeyOf(t, "pq.example")}, base + mldsaCosigned(t, "pq.example", head, at)},
+		{"ml-dsa-and-ed25519", 2, []string{a, mldsaVerifierKeyOf(t, "pq.example")}, base + byA + mldsaCosigned(t, "pq.example", head, at)},
+		{"ml-dsa-without-a-time", 0, []string{mldsaVerifierKeyOf(t, "pq.example")}, base + mldsaCosigned(t, "pq.example", head, 0)},
+		{"ml-dsa-of-another-head", 0, []string{mldsaVerifierKeyOf(t, "pq.example")}, base + mldsaCosigned(t, "pq.example", tlog.Checkpoint{Origin: origin, Size: 43, Root: head.Root}, at)},
 		{"without-a-time", 0, all, base + cosigned("a.example", text, 0)},
 		{"time-over-2^63", 0, all, base + cosigned("a.example", text, 1<<63)},
 		{"last-possible-time", 1, all, base + cosigned("a.example", text, 1<<63-1)},
@@ -52,7 +56,7 @@ func witnessVectors() []witnessVector {
 }
 
 func TestWitnessVectors(t *testing.T) {
-	for _, v := range sealtest.Vectors(t, "tlog/witnesses.json", witnessVectors()) {
+	for _, v := range sealtest.Vectors(t, "tlog/witnesses.json", witnessVectors(t)) {
 		t.Run(v.Name, func(t *testing.T) {
 			var witnesses []note.Verifier
 			for _, key := range v.Witnesses {

@@ -48,6 +48,8 @@ var fuzzed = map[string]string{
 	"custody/tlog Frontier.UnmarshalBinary":                  "custody/tlog FuzzFrontier",
 	"custody/tlog ParseLogKey":                               "custody/tlog FuzzVerifierKeys",
 	"custody/tlog ParseMLDSAKey":                             "custody/tlog FuzzVerifierKeys",
+	"custody/tlog ParseVerifierKey":                          "custody/tlog FuzzVerifierKeys",
+	"custody/tlog parseMLDSA":                                "custody/tlog FuzzVerifierKeys",
 	"custody/tlog ParseTilePath":                             "custody/tlog FuzzParseTilePath",
 	"custody/tlog DecodeEntries":                             "custody/tlog FuzzDecodeEntries",
 	"custody/tlog splitEntries":                              "custody/tlog FuzzDecodeEntries",

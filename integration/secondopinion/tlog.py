@@ -149,10 +149,12 @@ def log_key_id(origin, key):
     return sha256(origin.encode() + b'\n\x01' + key)
 
 
-def _head(note, name):
-    """What an ML-DSA-44 key of this name signs of the note's head: timestamp and start are 0."""
+def _head(note, name, when=0):
+    """What an ML-DSA-44 key of this name signs of the note's head: start is 0, and so is the
+    timestamp of a log's own line."""
     origin = note.origin.encode()
-    return (b'subtree/v1\n\0' + bytes([len(name)]) + name.encode() + bytes(8) + bytes([len(origin)]) + origin + bytes(8)
+    label = name.encode()
+    return (b'subtree/v1\n\0' + bytes([len(label)]) + label + when.to_bytes(8, 'big') + bytes([len(origin)]) + origin + bytes(8)
             + note.size.to_bytes(8, 'big') + note.root)
 
 
@@ -183,13 +185,13 @@ def opened_by_log(note, origin, keys, post_quantum=()):
 
 
 def witness_key(vkey):
-    """(name, key) of a note verifier key of a cosignature/v1 witness."""
+    """(name, key) of a witness's note verifier key, Ed25519 or ML-DSA-44."""
     m = re.fullmatch(r'([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)', vkey)
     if not m:
         raise ValueError('not a verifier key')
     data = unbase64(m.group(3))
-    if len(data) != 33 or data[0] != 4 or key_hash(m.group(1), 4, data[1:]).hex() != m.group(2):
-        raise ValueError('not a cosignature/v1 key')
+    if (data[0], len(data)) not in ((4, 33), (6, 1 + mldsa.KEY_BYTES)) or key_hash(m.group(1), data[0], data[1:]).hex() != m.group(2):
+        raise ValueError('not a witness key')
     return m.group(1), data[1:]
 
 
@@ -198,9 +200,13 @@ def count_witnesses(note, witnesses):
     seen = set()
     for name, khash, body, _ in note.lines:
         for wname, key in witnesses:
-            if name != wname or khash != key_hash(wname, 4, key) or len(body) != 72:
-                continue
+            kind = 4 if len(key) == 32 else 6
             when = int.from_bytes(body[:8], 'big')
-            if 1 <= when < 1 << 63 and seal.ed25519_holds(key, body[8:], b'cosignature/v1\ntime %d\n' % when + note.message()):
+            if name != wname or khash != key_hash(wname, kind, key) or not 1 <= when < 1 << 63:
+                continue
+            if kind == 6:
+                if mldsa.holds(key, body[8:], _head(note, name, when)):
+                    seen.add(key)
+            elif len(body) == 72 and seal.ed25519_holds(key, body[8:], b'cosignature/v1\ntime %d\n' % when + note.message()):
                 seen.add(key)
     return len(seen)
