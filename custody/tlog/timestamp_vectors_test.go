@@ -102,7 +102,18 @@ func opensslTimestamps(t *testing.T) []timestampVector {
 	bare := timestampVector{Name: "openssl-no-certificate", Expect: "authority", Message: message, Timestamp: stampFile(t, "rsa-nocert.tsr"), Certificates: [][]byte{ca}}
 	known := bare
 	known.Name, known.Expect, known.Time, known.Accuracy, known.Certificates = "openssl-certificate-in-policy", "ok", "2026-11-27T15:30:07Z", 1_500_100, [][]byte{ca, rsa}
-	return append(out, bare, known)
+	// By sigstore's timestamp-authority, with an intermediate that the token leaves out.
+	var chain [][]byte
+	for rest := stampFile(t, "sigstore.pem"); len(rest) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			t.Fatal("sigstore.pem is no PEM")
+		}
+		chain = append(chain, block.Bytes)
+	}
+	sigstore := timestampVector{Name: "sigstore", Expect: "ok", Time: "2026-11-27T17:36:50Z", Accuracy: 1_000_000, Message: message,
+		Timestamp: stampFile(t, "sigstore.tsr"), Certificates: chain}
+	return append(out, bare, known, sigstore)
 }
 
 // madeTimestamps have one thing wrong each, and are right otherwise.
