@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,32 +15,17 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// verified is what verify prints.
+// verified is what verify prints: the result as SPEC describes it, and what it
+// was made of.
 type verified struct {
-	Verdict  verify.Verdict    `json:"verdict"`
-	Exit     int               `json:"exit"`
-	Policy   string            `json:"policy,omitempty"` // SHA-256 of the policy's bytes
-	Findings []verify.Finding  `json:"findings"`
-	Dossiers []verifiedDossier `json:"dossiers"`
+	verify.Summary
+	Policy string      `json:"policy,omitempty"` // SHA-256 of the policy's bytes
+	Files  []givenFile `json:"files"`            // the dossiers given, in that order
 }
 
-type verifiedDossier struct {
+type givenFile struct {
 	File   string          `json:"file"`
 	SHA256 evidence.Digest `json:"sha256"`
-	Log    evidence.Digest `json:"log,omitzero"`
-	Origin string          `json:"origin,omitempty"`
-	Size   uint64          `json:"logSize,omitempty"`
-	Case   evidence.Digest `json:"case,omitzero"`
-	Events int             `json:"events"`
-	Items  []verifiedItem  `json:"items"`
-}
-
-type verifiedItem struct {
-	ID     evidence.Digest   `json:"item"`
-	Phase  custody.Phase     `json:"phase"`
-	Holder custody.Party     `json:"holder"`
-	Name   string            `json:"holderOrganisation,omitempty"`
-	Bytes  verify.BytesCheck `json:"bytes,omitempty"`
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -73,30 +56,31 @@ Exit code 0: whole under the policy; 3: the evidence is bad; 1: could not be che
 }
 
 func (a *app) verifyFiles(cmd *cobra.Command, paths, artifacts []string) (verified, error) {
-	out := verified{Findings: []verify.Finding{}, Dossiers: []verifiedDossier{}}
+	var out verified
 	policy, fingerprint, err := a.policyForVerify()
 	if err != nil {
 		return out, err
 	}
 	out.Policy = fingerprint
 	var opened []*dossier.Dossier
+	malformed := &verify.Result{Verdict: verify.NotWhole}
 	for i, path := range paths {
 		d, bad, sum, err := openDossier(path)
 		if err != nil {
 			return out, err
 		}
-		out.Dossiers = append(out.Dossiers, verifiedDossier{File: path, SHA256: sum, Items: []verifiedItem{}})
+		out.Files = append(out.Files, givenFile{path, sum})
 		if bad != nil { // malformed: nothing in it can be relied on
 			for _, f := range bad.Findings {
 				f.Dossier = i
-				out.Findings = append(out.Findings, f)
+				malformed.Findings = append(malformed.Findings, f)
 			}
 			continue
 		}
 		opened = append(opened, d)
 	}
 	if len(opened) < len(paths) {
-		out.Verdict, out.Exit = verify.NotWhole, verify.NotWhole.ExitCode()
+		out.Summary = malformed.Summary()
 		return out, nil
 	}
 	var files []verify.File
@@ -112,11 +96,7 @@ func (a *app) verifyFiles(cmd *cobra.Command, paths, artifacts []string) (verifi
 	if err != nil {
 		return out, err
 	}
-	out.Verdict, out.Exit = result.Verdict, result.Verdict.ExitCode()
-	out.Findings = append(out.Findings, result.Findings...)
-	for i, r := range result.Readings {
-		out.Dossiers[i].read(r)
-	}
+	out.Summary = result.Summary()
 	return out, nil
 }
 
@@ -139,21 +119,6 @@ func openDossier(path string) (*dossier.Dossier, *verify.Result, evidence.Digest
 		return nil, nil, evidence.Digest{}, fmt.Errorf("couldn't read %s: %w", path, err)
 	}
 	return d, bad, m.SHA256, nil
-}
-
-func (v *verifiedDossier) read(r *verify.Reading) {
-	v.Log, v.Origin, v.Size, v.Case, v.Events = r.LogID, r.Log.Origin, r.Checkpoint.Size, r.Case, len(r.Events)
-	for _, id := range slices.SortedFunc(maps.Keys(r.Items), custody.ID.Compare) {
-		it := r.Items[id]
-		item := verifiedItem{ID: id, Phase: it.State.Phase, Holder: it.State.Holder}
-		if it.State.Artifact != nil {
-			item.Bytes = it.Bytes
-		}
-		if o := r.Orgs[it.State.Holder.Org]; o != nil && o.Identified {
-			item.Name = o.Name
-		}
-		v.Items = append(v.Items, item)
-	}
 }
 
 // policyForVerify reads the policy from a file or from those accepted. There
@@ -192,22 +157,10 @@ func (a *app) policyContent(name string) ([]byte, error) {
 }
 
 func verdictWords(w io.Writer, v verified) {
-	for _, d := range v.Dossiers {
-		fmt.Fprintf(w, "%s\n  sha256  %s\n", printable(d.File), d.SHA256)
-		if d.Log.IsZero() {
-			continue
-		}
-		fmt.Fprintf(w, "  log     %s (%s), %d leaves\n  case    %s, %d events\n", d.Log, printable(d.Origin), d.Size, d.Case, d.Events)
-		for _, it := range d.Items {
-			state := fmt.Sprintf("%s by %s", it.Phase, holderWords(it))
-			if it.Phase == custody.PhaseTransit {
-				state = "in transit; answerable: " + holderWords(it)
-			}
-			fmt.Fprintf(w, "  item    %s: %s", it.ID, state)
-			if it.Bytes != "" {
-				fmt.Fprintf(w, "; bytes %s", it.Bytes)
-			}
-			fmt.Fprintln(w)
+	for i, file := range v.Files {
+		fmt.Fprintf(w, "%s\n  sha256  %s\n", printable(file.File), file.SHA256)
+		if len(v.Dossiers) == len(v.Files) { // else one was malformed, and none was looked into
+			dossierWords(w, v.Dossiers[i])
 		}
 	}
 	for _, f := range v.Findings {
@@ -223,9 +176,28 @@ func verdictWords(w io.Writer, v verified) {
 	}
 }
 
-func holderWords(it verifiedItem) string {
-	if it.Name != "" {
-		return "person " + short(it.Holder.Person) + " of " + printable(it.Name)
+func dossierWords(w io.Writer, d verify.DossierSummary) {
+	fmt.Fprintf(w, "  log     %s (%s), %d leaves\n  case    %s, %d events\n", d.Log, printable(d.Origin), d.Size, d.Case, d.Admitted)
+	for _, it := range d.Items {
+		holder := holderWords(d, it.Holder)
+		state := fmt.Sprintf("%s by %s", it.Phase, holder)
+		if it.Phase == custody.PhaseTransit {
+			state = "in transit; answerable: " + holder
+		}
+		fmt.Fprintf(w, "  item    %s: %s", it.ID, state)
+		if it.Bytes != "" {
+			fmt.Fprintf(w, "; bytes %s", it.Bytes)
+		}
+		fmt.Fprintln(w)
 	}
-	return partyWords(it.Holder)
+}
+
+// holderWords names the holder's organisation where the policy does.
+func holderWords(d verify.DossierSummary, holder custody.Party) string {
+	for _, o := range d.Organisations {
+		if o.ID == holder.Org && o.Identified {
+			return "person " + short(holder.Person) + " of " + printable(o.Name)
+		}
+	}
+	return partyWords(holder)
 }
