@@ -200,8 +200,11 @@ func readEdge(ctx context.Context, q querier, keep *cache[tileID, *twigs], size 
 			if tail, err = readTile(ctx, q, keep, tileID{level, count / tileWidth}, part); err != nil {
 				return edge{}, err
 			}
-			if len(tail[0]) != part {
+			if len(tail[0]) < part {
 				return edge{}, docket.AlteredF("of the %d newest hashes of level %d, %d are there", part, level, len(tail[0]))
+			}
+			if len(tail[0]) > part { // another replica has completed the tile since size was read
+				tail = grow(tail[0][:part])
 			}
 		}
 		e.tails = append(e.tails, *tail)
