@@ -280,6 +280,7 @@ func (c *cursor) hashes() []evidence.Digest {
 		return nil
 	}
 	out := c.memory.hashes(min(max(end, 0)/each+1, maxProof))
+	last, text, tail := &c.memory.last, c.rest[:max(end, 0)], len(c.rest)-max(end, 0)
 	var raw [3 * 16]byte
 	for c.err == nil && len(c.rest) > 0 && c.rest[0] != ']' {
 		if len(out) > 0 {
@@ -288,6 +289,10 @@ func (c *cursor) hashes() []evidence.Digest {
 		if len(out) >= maxProof {
 			c.fail("over %d hashes in a proof", maxProof)
 			return nil
+		}
+		if h, ok := last.same(c.rest, len(c.rest)-tail); ok {
+			c.rest, out = c.rest[each-1:], append(out, h)
+			continue
 		}
 		c.literal(`"`)
 		h := c.text()
@@ -306,7 +311,29 @@ func (c *cursor) hashes() []evidence.Digest {
 		}
 		out = append(out, evidence.Digest(raw[:n]))
 	}
+	if c.err == nil {
+		last.text, last.hashes = append(last.text[:0], text...), out
+	}
 	return out
+}
+
+// lastProof is the last proof that a worker read. Events near one another share
+// most of their proofs' later hashes, so that these need no decoding again.
+type lastProof struct {
+	text   []byte // quoted hashes with commas, as they passed
+	hashes []evidence.Digest
+}
+
+// same looks at the quoted hash that rest begins with, left bytes before the end
+// of its proof. Where the last proof had, as far before its own end, the same
+// text, which was read there as a hash, it is that hash.
+func (p *lastProof) same(rest []byte, left int) (evidence.Digest, bool) {
+	const quoted, each = 46, 47
+	at := len(p.text) - left
+	if left < quoted || at < 0 || at%each != 0 || !bytes.Equal(rest[:quoted], p.text[at:at+quoted]) {
+		return evidence.Digest{}, false
+	}
+	return p.hashes[at/each], true
 }
 
 func marshal(v any) ([]byte, error) {

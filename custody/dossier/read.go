@@ -224,6 +224,7 @@ type slab struct {
 	bytes   []byte
 	digests []evidence.Digest
 	size    int // of the next piece of memory asked for, in bytes
+	last    lastProof
 }
 
 const (

@@ -21,6 +21,7 @@ type PublicKey struct {
 	key      *ecdsa.PublicKey
 	spki     []byte
 	verifier signature.Verifier
+	id       evidence.Digest // of spki
 }
 
 // ParseSPKI reads a SubjectPublicKeyInfo in DER. It refuses every key but an
@@ -61,7 +62,7 @@ func FromECDSA(key *ecdsa.PublicKey, der []byte) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, refuse(RuleKeyForm, "%v", err)
 	}
-	return PublicKey{key: key, spki: spki, verifier: v}, nil
+	return PublicKey{key: key, spki: spki, verifier: v, id: evidence.Sum(spki)}, nil
 }
 
 // ParsePublicPEM reads exactly what PEM writes, one PUBLIC KEY block. Text
@@ -76,7 +77,13 @@ func ParsePublicPEM(b []byte) (PublicKey, error) {
 }
 
 // ID is the key's identity: SHA-256 of its SPKI DER.
-func (k PublicKey) ID() evidence.Digest { return evidence.Sum(k.spki) }
+// For the zero PublicKey it is that of nothing.
+func (k PublicKey) ID() evidence.Digest {
+	if k.key == nil {
+		return evidence.Sum(nil)
+	}
+	return k.id
+}
 
 // SPKI returns the SubjectPublicKeyInfo DER.
 func (k PublicKey) SPKI() []byte { return bytes.Clone(k.spki) }

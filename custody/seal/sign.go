@@ -97,6 +97,52 @@ func NormaliseSignature(der []byte) ([]byte, error) {
 
 // checkSignature holds a signature to its one form (FORMAT, SIG).
 func checkSignature(der []byte) error {
+	if inOneForm(der) {
+		return nil
+	}
+	return whyNotInOneForm(der)
+}
+
+var orderBytes, halfOrderBytes = [32]byte(order.Bytes()), [32]byte(halfOrder.FillBytes(make([]byte, 32)))
+
+// inOneForm reads what checkSignature accepts from the bytes alone: who verifies
+// many signatures would otherwise pay for big integers at each. Whatever it does
+// not accept is judged the long way; a test holds the two to each other.
+func inOneForm(der []byte) bool {
+	if len(der) < 2 || len(der) > maxSignature || der[0] != 0x30 || int(der[1]) != len(der)-2 {
+		return false
+	}
+	r, rest, ok := cutInteger(der[2:])
+	if !ok {
+		return false
+	}
+	s, rest, ok := cutInteger(rest)
+	return ok && len(rest) == 0 && bytes.Compare(r[:], orderBytes[:]) < 0 && bytes.Compare(s[:], halfOrderBytes[:]) <= 0
+}
+
+// cutInteger takes one INTEGER in minimal DER, of 1 to 256 bits.
+func cutInteger(b []byte) (n [32]byte, rest []byte, ok bool) {
+	if len(b) < 3 || b[0] != 0x02 || b[1] == 0 || int(b[1]) > len(n)+1 || len(b)-2 < int(b[1]) {
+		return n, nil, false
+	}
+	digits, rest := b[2:2+b[1]], b[2+b[1]:]
+	switch {
+	case digits[0] >= 0x80: // negative
+		return n, nil, false
+	case digits[0] == 0:
+		if len(digits) == 1 || digits[1] < 0x80 { // zero, or not minimal
+			return n, nil, false
+		}
+		digits = digits[1:]
+	case len(digits) > len(n):
+		return n, nil, false
+	}
+	copy(n[len(n)-len(digits):], digits)
+	return n, rest, true
+}
+
+// whyNotInOneForm says what keeps a signature from its one form.
+func whyNotInOneForm(der []byte) error {
 	r, s, err := parseSignature(der)
 	if err != nil {
 		return err

@@ -30,24 +30,15 @@ func VerifyInclusion(leafHash evidence.Digest, index, size uint64, proof []evide
 	if size > MaxSize || index >= size || len(proof) > maxProof {
 		return fmt.Errorf("leaf %d of %d with %d hashes: %w", index, size, len(proof), ErrProof)
 	}
-	// RFC 9162, section 2.1.3.2. x/mod's check allocates for every hash; a test
-	// holds this one to it.
-	at, last, hash := index, size-1, leafHash
+	// x/mod's check allocates for every hash; a test holds this one to it.
+	s := step{index, size - 1, leafHash}
 	for _, p := range proof {
-		if last == 0 {
+		if s.last == 0 {
 			return fmt.Errorf("leaf %d of %d: %w", index, size, ErrProof)
 		}
-		if at&1 == 1 || at == last {
-			hash = NodeHash(p, hash)
-			for at&1 == 0 && at != 0 {
-				at, last = at>>1, last>>1
-			}
-		} else {
-			hash = NodeHash(hash, p)
-		}
-		at, last = at>>1, last>>1
+		s = s.next(p)
 	}
-	if last != 0 || hash != root {
+	if s.last != 0 || s.hash != root {
 		return fmt.Errorf("leaf %d of %d: %w", index, size, ErrProof)
 	}
 	return nil
@@ -90,7 +81,12 @@ func consistent(size1 uint64, root1 evidence.Digest, size2 uint64, root2 evidenc
 			return false
 		}
 		if at&1 == 1 || at == last {
-			old, new = NodeHash(p, old), NodeHash(p, new)
+			same := old == new // until the larger tree has more on the right
+			if new = NodeHash(p, new); same {
+				old = new
+			} else {
+				old = NodeHash(p, old)
+			}
 			for at&1 == 0 && at != 0 {
 				at, last = at>>1, last>>1
 			}

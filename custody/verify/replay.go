@@ -9,6 +9,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ruling"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 )
 
 // hear checks every event by itself, on all cores, and meanwhile asks the judge
@@ -71,6 +72,7 @@ func (r *reader) check() []chan struct{} {
 	var next atomic.Int64
 	for range max(1, runtime.GOMAXPROCS(0)) {
 		go func() {
+			inclusions := tlog.NewInclusions(r.head.Size, r.head.Root)
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(checked) {
@@ -80,7 +82,7 @@ func (r *reader) check() []chan struct{} {
 					o := r.opened[i]
 					o.ok = false
 					if r.ctx.Err() == nil {
-						r.open(o)
+						r.open(o, inclusions)
 					}
 				}
 				close(checked[n])

@@ -213,7 +213,7 @@ func (r *reader) decode(e *dossier.Event) *openedEvent {
 }
 
 // open checks one event without reference to any other.
-func (r *reader) open(o *openedEvent) *openedEvent {
+func (r *reader) open(o *openedEvent, inclusions *tlog.Inclusions) *openedEvent {
 	e, st := o.source, o.entry.Statement
 	refuse := func(n Name, rule, format string, args ...any) *openedEvent {
 		index := e.Index
@@ -235,7 +235,7 @@ func (r *reader) open(o *openedEvent) *openedEvent {
 		return refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
 	}
 	leaf := tlog.LeafHash(tlog.LeafFields{EventID: id, Signature: e.Envelope.Signature, SPKI: e.Key.SPKI()}.Encode())
-	if err := tlog.VerifyInclusion(leaf, e.Index, r.head.Size, e.Proof, r.head.Root); err != nil {
+	if err := inclusions.Verify(leaf, e.Index, e.Proof); err != nil {
 		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
 	}
 	if len(e.Timestamps) > 0 {
