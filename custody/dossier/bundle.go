@@ -170,8 +170,10 @@ func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.Publ
 		return Event{}, malformed(RuleBundle, path, "%w", err)
 	}
 	c.literal(bundleLeaf)
-	var leaf [1024]byte
-	c.derived("its leaf", base64.StdEncoding.AppendEncode(leaf[:0], leafOf(&e)))
+	var leaf [768]byte
+	var text [1024]byte
+	body := tlog.AppendLeaf(leaf[:0], e.Envelope.EventID(), e.Envelope.Signature, e.Key)
+	c.derived("its leaf", base64.StdEncoding.AppendEncode(text[:0], body))
 	c.literal(bundleNote)
 	c.derived("its checkpoint", s.jsonNote)
 	c.literal(bundleHashes)

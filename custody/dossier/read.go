@@ -23,7 +23,7 @@ type file struct {
 	content []byte
 	sum     evidence.Digest
 	crc     uint32
-	event   Event             // of a bundle
+	event   *Event            // of a bundle
 	proof   []evidence.Digest // of a consistency file
 	err     error             // why it is not in its form
 	astray  bool              // its zip header, or a bundle's name, is not the one form
@@ -37,8 +37,12 @@ type reading struct {
 	r      io.ReaderAt
 	lim    Limits
 	files  []file
+	events []Event // of the bundles, in their order
 	shared *shared // nil where the log document or the checkpoint cannot be read
 	keys   map[string]seal.PublicKey
+
+	directed bool        // the places are those that the central directory names
+	strayed  atomic.Bool // and a local header is not what that makes it
 }
 
 // Decode reads a dossier strictly, within limits. Anything but the bytes that
@@ -52,19 +56,30 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 	if size < 0 {
 		return nil, fmt.Errorf("couldn't read dossier of %d bytes", size)
 	}
-	places, directory, err := indexZip(r, size, lim)
-	if err != nil {
-		return nil, err
+	return decode(r, size, lim, indexDirectory)
+}
+
+// decode reads a dossier; short is the way to its places that needs no look at
+// every local header first.
+func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64, Limits) ([]place, bool)) (*Dossier, error) {
+	var in *reading
+	directory := int64(-1) // where it is still to be compared
+	if places, ok := short(r, size, lim); ok {
+		in = newReading(r, lim, places)
+		in.directed = true
+		if err := in.readFiles(); err != nil {
+			return nil, err
+		}
 	}
-	in := &reading{r: r, lim: lim, files: make([]file, len(places))}
-	for i := range places {
-		in.files[i].place = places[i]
-	}
-	if err := in.readAhead(); err != nil {
-		return nil, err
-	}
-	if err := in.readFiles(); err != nil {
-		return nil, err
+	if in == nil || in.strayed.Load() {
+		places, at, err := indexZip(r, size, lim)
+		if err != nil {
+			return nil, err
+		}
+		in, directory = newReading(r, lim, places), at
+		if err := in.readFiles(); err != nil {
+			return nil, err
+		}
 	}
 	listed, err := in.checkManifests()
 	if err != nil {
@@ -80,10 +95,20 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 	if err := in.checkCanonical(d); err != nil {
 		return nil, err
 	}
-	if err := in.checkDirectory(directory, size); err != nil {
-		return nil, err
+	if directory >= 0 {
+		if err := in.checkDirectory(directory, size); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
+}
+
+func newReading(r io.ReaderAt, lim Limits, places []place) *reading {
+	in := &reading{r: r, lim: lim, files: make([]file, len(places))}
+	for i := range places {
+		in.files[i].place = places[i]
+	}
+	return in
 }
 
 // find returns the file of that name, or nil.
@@ -133,6 +158,9 @@ const batchSize = 1 << 20
 // readFiles reads, hashes and, where they are bundles, decodes all files, on
 // all cores.
 func (in *reading) readFiles() error {
+	if err := in.readAhead(); err != nil {
+		return err
+	}
 	count := 0
 	for i := range in.files {
 		if in.files[i].isBundle() {
@@ -140,10 +168,19 @@ func (in *reading) readFiles() error {
 		}
 	}
 	decode := in.shared != nil && count <= in.lim.Events
+	if decode {
+		in.events = make([]Event, count)
+		rest := in.events
+		for i := range in.files {
+			if f := &in.files[i]; f.isBundle() {
+				f.event, rest = &rest[0], rest[1:]
+			}
+		}
+	}
 	var batches [][]file
 	for first := 0; first < len(in.files); {
 		last := first + 1
-		for last < len(in.files) && in.files[last].at+in.files[last].size-in.files[first].at <= batchSize {
+		for last < len(in.files) && in.files[last].at+in.files[last].size-in.files[first].start() <= batchSize {
 			last++
 		}
 		batches = append(batches, in.files[first:last])
@@ -179,7 +216,7 @@ type worker struct {
 
 // readBatch reads files that stand behind one another.
 func (w *worker) readBatch(files []file) error {
-	start, end := files[0].at, files[len(files)-1].at+files[len(files)-1].size
+	start, end := files[0].start(), files[len(files)-1].at+files[len(files)-1].size
 	if int64(cap(w.buf)) < end-start {
 		w.buf = make([]byte, end-start)
 	}
@@ -191,11 +228,16 @@ func (w *worker) readBatch(files []file) error {
 		f := &files[i]
 		raw := b[f.at-start:][:f.size]
 		f.sum, f.crc = evidence.Sum(raw), crc32.ChecksumIEEE(raw)
-		f.astray = localHead(f.crc, f.size, len(f.name)) != f.head
+		head := localHead(f.crc, f.size, len(f.name))
+		f.astray = !bytes.Equal(head[:], b[f.start()-start:][:localSize])
+		if w.directed && (f.astray || f.crc != f.place.crc || string(b[f.at-start-int64(len(f.name)):][:len(f.name)]) != f.name) {
+			w.strayed.Store(true)
+			return nil
+		}
 		switch {
 		case f.isBundle():
 			if w.decode {
-				f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab)
+				*f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab)
 				f.astray = f.astray || f.err == nil && f.name != bundlePath(f.event.Index)
 			}
 		case strings.HasPrefix(f.name, consistency):
@@ -367,17 +409,12 @@ func (in *reading) assemble() (*Dossier, error) {
 		_, err := sharedOf(d.Log, d.Checkpoint)
 		return nil, err
 	}
-	d.Events = make([]Event, 0, events)
 	for i := range in.files {
-		f := &in.files[i]
-		if !f.isBundle() {
-			continue
-		}
-		if f.err != nil {
+		if f := &in.files[i]; f.isBundle() && f.err != nil {
 			return nil, f.err
 		}
-		d.Events = append(d.Events, f.event)
 	}
+	d.Events = in.events
 	return d, d.checkForm()
 }
 

@@ -3,7 +3,6 @@ package dossier
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -22,6 +21,7 @@ const (
 	localSize    = 30
 	centralSize  = 46
 	endSize      = 22
+	zip64Size    = 56 + 20 // the zip64 end record and its locator
 	zipVersion   = 20
 	zip64Version = 45
 	dosDate      = 0x0021 // 1980-01-01
@@ -76,7 +76,7 @@ func (z *zipWriter) close() error {
 			return err
 		}
 	}
-	if err := z.put(end(len(z.entries), start, z.offset)); err != nil {
+	if err := z.put(end(len(z.entries), int64(start), int64(z.offset))); err != nil {
 		return err
 	}
 	return z.w.Flush()
@@ -101,25 +101,30 @@ func localHead(crc uint32, size int64, nameLen int) (b [localSize]byte) {
 }
 
 func (e entry) central() []byte {
+	b := e.putCentral(make([]byte, 0, centralSize+len(e.name)), len(e.name))
+	return append(b, e.name...)
+}
+
+// putCentral appends what stands before the name.
+func (e entry) putCentral(b []byte, nameLen int) []byte {
 	le := binary.LittleEndian
-	b := le.AppendUint32(make([]byte, 0, centralSize+len(e.name)), 0x02014b50)
+	b = le.AppendUint32(b, 0x02014b50)
 	for _, v := range []uint16{zipVersion, zipVersion, 0, 0, 0, dosDate} {
 		b = le.AppendUint16(b, v)
 	}
 	for _, v := range []uint32{e.crc, e.size, e.size} {
 		b = le.AppendUint32(b, v)
 	}
-	b = le.AppendUint16(b, uint16(len(e.name)))
+	b = le.AppendUint16(b, uint16(nameLen))
 	for range 4 { // extra, comment, disk, internal attributes
 		b = le.AppendUint16(b, 0)
 	}
 	b = le.AppendUint32(b, 0) // external attributes
-	b = le.AppendUint32(b, e.offset)
-	return append(b, e.name...)
+	return le.AppendUint32(b, e.offset)
 }
 
 // end is what closes a zip whose central directory reaches from start to stop.
-func end(count int, start, stop uint64) []byte {
+func end(count int, start, stop int64) []byte {
 	le := binary.LittleEndian
 	var b []byte
 	shown := uint16(math.MaxUint16)
@@ -131,12 +136,12 @@ func end(count int, start, stop uint64) []byte {
 		b = le.AppendUint16(b, zip64Version)
 		b = le.AppendUint16(b, zip64Version)
 		b = le.AppendUint64(b, 0) // this disk, the directory's disk
-		for _, v := range []uint64{uint64(count), uint64(count), stop - start, start} {
+		for _, v := range []uint64{uint64(count), uint64(count), uint64(stop - start), uint64(start)} {
 			b = le.AppendUint64(b, v)
 		}
 		b = le.AppendUint32(b, 0x07064b50) // its locator
 		b = le.AppendUint32(b, 0)
-		b = le.AppendUint64(b, stop)
+		b = le.AppendUint64(b, uint64(stop))
 		b = le.AppendUint32(b, 1) // disks
 	}
 	b = le.AppendUint32(b, 0x06054b50)
@@ -146,92 +151,4 @@ func end(count int, start, stop uint64) []byte {
 	b = le.AppendUint32(b, uint32(stop-start))
 	b = le.AppendUint32(b, uint32(start))
 	return le.AppendUint16(b, 0)
-}
-
-// place is where a file's content stands in a zip, and the header before it.
-type place struct {
-	name string
-	at   int64 // of the content
-	size int64
-	head [localSize]byte
-}
-
-// indexZip finds the entries one after the other until the central directory,
-// and returns where that begins. Headers are only read as far as needed: that
-// they are in the one form is shown by writing them again. That a header's
-// claim of content is true shows where the next one is read behind it.
-func indexZip(r io.ReaderAt, size int64, lim Limits) (places []place, directory int64, err error) {
-	if size > lim.Bytes || size > math.MaxUint32 {
-		return nil, 0, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", size, min(lim.Bytes, math.MaxUint32))
-	}
-	in := window{r: r, size: size}
-	for at := int64(0); ; {
-		head, err := in.bytes(at, 4)
-		if err != nil {
-			return nil, 0, err
-		}
-		sig := binary.LittleEndian.Uint32(head)
-		if sig == 0x02014b50 && len(places) > 0 {
-			return places, at, nil
-		}
-		if sig != 0x04034b50 {
-			return nil, 0, malformed(RuleZip, "", "no zip entry where one is expected")
-		}
-		if head, err = in.bytes(at, localSize); err != nil {
-			return nil, 0, err
-		}
-		p := place{head: [localSize]byte(head), size: int64(binary.LittleEndian.Uint32(head[22:]))}
-		nameLen := int64(binary.LittleEndian.Uint16(head[26:]))
-		p.at = at + localSize + nameLen
-		if size-p.at-p.size < endSize || nameLen > maxName {
-			return nil, 0, malformed(RuleZip, "", "an entry is longer than the file, or its name too long")
-		}
-		if len(places) >= lim.Files {
-			return nil, 0, malformed(RuleLimit, "", "more than %d files", lim.Files)
-		}
-		name, err := in.bytes(at+localSize, int(nameLen))
-		if err != nil {
-			return nil, 0, err
-		}
-		p.name = string(name)
-		if most := maxSize(p.name); p.size > most {
-			return nil, 0, malformed(RuleLimit, p.name, "%d bytes; at most %d are allowed", p.size, most)
-		}
-		places, at = append(places, p), p.at+p.size
-	}
-}
-
-// window shows a few bytes of a file at a time, in ascending order.
-type window struct {
-	r    io.ReaderAt
-	size int64
-	buf  []byte
-	at   int64 // of buf's first byte
-}
-
-// bytes returns n bytes, fewer than a window has; the next call ends them. Of a
-// large file it reads the header alone: what is in it is read once, elsewhere.
-func (w *window) bytes(at int64, n int) ([]byte, error) {
-	if at < w.at || at+int64(n) > w.at+int64(len(w.buf)) {
-		if at+int64(n) > w.size {
-			return nil, malformed(RuleZip, "", "the file ends early")
-		}
-		if w.buf == nil {
-			w.buf = make([]byte, 0, windowSize)
-		}
-		w.buf, w.at = w.buf[:min(windowSize, w.size-at)], at
-		if got, err := w.r.ReadAt(w.buf, at); got < n {
-			return nil, readError(err)
-		} else if w.buf = w.buf[:got]; err != nil && !errors.Is(err, io.EOF) {
-			return nil, readError(err)
-		}
-	}
-	return w.buf[at-w.at:][:n], nil
-}
-
-func readError(err error) error {
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return malformed(RuleZip, "", "the file ends early")
-	}
-	return fmt.Errorf("couldn't read dossier: %w", err)
 }

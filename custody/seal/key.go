@@ -88,6 +88,9 @@ func (k PublicKey) ID() evidence.Digest {
 // SPKI returns the SubjectPublicKeyInfo DER.
 func (k PublicKey) SPKI() []byte { return bytes.Clone(k.spki) }
 
+// AppendSPKI appends what SPKI returns.
+func (k PublicKey) AppendSPKI(b []byte) []byte { return append(b, k.spki...) }
+
 // PEM returns the SPKI as a PUBLIC KEY block, as openssl reads it.
 func (k PublicKey) PEM() []byte {
 	return cryptoutils.PEMEncode(cryptoutils.PublicKeyPEMType, k.spki)

@@ -35,9 +35,19 @@ const (
 	leafEnd       = `"}}}}}}`
 )
 
+// AppendLeaf appends the leaf of the event of that id, for whoever makes many
+// and keeps none.
+func AppendLeaf(b []byte, id evidence.Digest, sig []byte, key seal.PublicKey) []byte {
+	var spki [128]byte
+	return appendLeaf(b, id[:], sig, key.AppendSPKI(spki[:0]))
+}
+
 func encodeLeaf(digest, sig, spki []byte) []byte {
+	return appendLeaf(make([]byte, 0, 512), digest, sig, spki)
+}
+
+func appendLeaf(b, digest, sig, spki []byte) []byte {
 	enc := base64.StdEncoding
-	b := make([]byte, 0, 512)
 	b = append(b, leafStart...)
 	b = enc.AppendEncode(b, digest)
 	b = append(b, leafSignature...)

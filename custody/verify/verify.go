@@ -234,7 +234,8 @@ func (r *reader) open(o *openedEvent, inclusions *tlog.Inclusions) *openedEvent 
 	if st.Predicate.Signer.Key != e.Key.ID() {
 		return refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
 	}
-	leaf := tlog.LeafHash(tlog.LeafFields{EventID: id, Signature: e.Envelope.Signature, SPKI: e.Key.SPKI()}.Encode())
+	var body [768]byte
+	leaf := tlog.LeafHash(tlog.AppendLeaf(body[:0], id, e.Envelope.Signature, e.Key))
 	if err := inclusions.Verify(leaf, e.Index, e.Proof); err != nil {
 		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
 	}
