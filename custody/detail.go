@@ -120,7 +120,7 @@ func ParseDetail(b []byte) (Detail, error) {
 // parseShortDetail reads a detail whose texts need no escapes: most are so, and
 // encoding/json costs many times as much. Every byte outside the three values
 // is fixed, and each value is the one text of itself; whatever it does not
-// accept is read the long way, and a fuzz test holds the two to each other.
+// accept is read the long way, and a test holds the two to each other.
 func parseShortDetail(b []byte) (d Detail, ok bool) {
 	if len(b) > MaxDetail || !utf8.Valid(b) {
 		return Detail{}, false

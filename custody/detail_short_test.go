@@ -39,8 +39,3 @@ func TestShortDetailAgrees(t *testing.T) {
 		}
 	}
 }
-
-func FuzzShortDetail(f *testing.F) {
-	f.Add([]byte(`{"field":"note","salt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","value":"x"}`))
-	f.Fuzz(func(t *testing.T, b []byte) { shortDetailAgrees(t, b) })
-}
