@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	codeberg.org/go-pdf/fpdf v0.12.0
+	filippo.io/mldsa v1.0.0
 	github.com/adrg/xdg v0.5.3
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
 	github.com/cheggaaa/pb/v3 v3.3.0
@@ -41,7 +42,6 @@ require (
 
 require (
 	dario.cat/mergo v1.0.0 // indirect
-	filippo.io/mldsa v1.0.0 // indirect
 	github.com/Azure/go-ansiterm v0.0.0-20261006220739-8c912ac31dd4 // indirect
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect
 	github.com/DataDog/datadog-go/v5 v5.9.1 // indirect

@@ -1,0 +1,111 @@
+package dossier
+
+import (
+	"bytes"
+	"hash/crc32"
+	"strings"
+
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// worker reads batches on one core.
+type worker struct {
+	*reading
+	decode bool
+	buf    []byte // of one batch
+	slab   slab   // for what is kept
+	made   []byte // a small thing written anew
+}
+
+// readBatch reads files that stand behind one another.
+func (w *worker) readBatch(files []file) error {
+	start, end := files[0].start(), files[len(files)-1].at+files[len(files)-1].size
+	if int64(cap(w.buf)) < end-start {
+		w.buf = make([]byte, end-start)
+	}
+	b := w.buf[:end-start]
+	if n, err := w.r.ReadAt(b, start); n < len(b) {
+		return readError(err)
+	}
+	for i := range files {
+		f := &files[i]
+		raw := b[f.at-start:][:f.size]
+		f.sum, f.crc = evidence.Sum(raw), crc32.ChecksumIEEE(raw)
+		head := localHead(f.crc, f.size, len(f.name))
+		f.astray = !bytes.Equal(head[:], b[f.start()-start:][:localSize])
+		if w.directed && (f.astray || f.crc != f.place.crc || string(b[f.at-start-int64(len(f.name)):][:len(f.name)]) != f.name) {
+			w.strayed.Store(true)
+			return nil
+		}
+		switch {
+		case f.isBundle():
+			if w.decode {
+				*f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab)
+				f.astray = f.astray || f.err == nil && f.name != bundlePath(f.event.Index)
+			}
+		case strings.HasPrefix(f.name, consistency):
+			if f.proof, f.err = decodeProof(f.name, raw, &w.slab); f.err == nil {
+				w.made = appendProof(w.made[:0], f.proof)
+				f.content = differs(w.made, raw)
+			}
+		default:
+			f.content = w.slab.copy(raw)
+		}
+	}
+	return nil
+}
+
+// differs marks a file whose content is not what would be written.
+func differs(made, raw []byte) []byte {
+	if bytes.Equal(made, raw) {
+		return nil
+	}
+	return []byte("differs")
+}
+
+// slab hands out memory for many small things at once: little at first, since
+// most dossiers are small.
+type slab struct {
+	bytes   []byte
+	digests []evidence.Digest
+	size    int // of the next piece of memory asked for, in bytes
+	last    lastProof
+}
+
+const (
+	firstSlab = 8 << 10
+	lastSlab  = 256 << 10
+)
+
+func (s *slab) grow() int {
+	s.size = min(max(2*s.size, firstSlab), lastSlab)
+	return s.size
+}
+
+func (s *slab) make(n int) []byte {
+	if n > firstSlab/2 {
+		return make([]byte, n)
+	}
+	if len(s.bytes) < n {
+		s.bytes = make([]byte, s.grow())
+	}
+	b := s.bytes[:n:n]
+	s.bytes = s.bytes[n:]
+	return b
+}
+
+func (s *slab) copy(b []byte) []byte {
+	out := s.make(len(b))
+	copy(out, b)
+	return out
+}
+
+// hashes returns an empty list with room for n; at most maxProof.
+func (s *slab) hashes(n int) []evidence.Digest {
+	if len(s.digests) < n {
+		s.digests = make([]evidence.Digest, max(n, s.grow()/len(evidence.Digest{})))
+	}
+	h := s.digests[:0:n]
+	s.digests = s.digests[n:]
+	return h
+}
