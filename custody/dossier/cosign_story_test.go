@@ -3,14 +3,18 @@
 package dossier_test
 
 import (
+	"cmp"
 	"encoding/pem"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/custody/verify/verifytest"
 )
 
@@ -19,10 +23,11 @@ import (
 func TestCosignOnAStory(t *testing.T) {
 	env := cosign(t)
 	need(t, "sh")
-	s := rulingtest.Everything(t)
+	s := rulingtest.Recovered(t)
 	book := verifytest.Open(t, s.Story)
 	book.Witnesses = append(book.Witnesses, verifytest.NewWitness("witness.example.org"))
 	d := book.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	showTimes(t, book, d)
 	log, err := custody.ParseLogDocument(d.Log)
 	if err != nil {
 		t.Fatal(err)
@@ -52,4 +57,25 @@ func TestCosignOnAStory(t *testing.T) {
 	if want := len(custody.KindTable()); len(kinds) < want {
 		t.Errorf("the story shows %d of %d kinds", len(kinds), want)
 	}
+}
+
+// showTimes adds the log.time events, which this dossier has no need of.
+func showTimes(t *testing.T, book *verifytest.Book, d *dossier.Dossier) {
+	t.Helper()
+	tree := book.Tree()
+	for i, s := range book.Sealed {
+		st, err := custody.Decode(s.Envelope.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Predicate.Kind != custody.KindTime {
+			continue
+		}
+		proof, err := tlog.ProveInclusion(tree.Size(), uint64(i), tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Events = append(d.Events, dossier.Event{Index: uint64(i), Envelope: s.Envelope, Key: s.Key, Proof: proof})
+	}
+	slices.SortFunc(d.Events, func(a, b dossier.Event) int { return cmp.Compare(a.Index, b.Index) })
 }
