@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody/auditor"
@@ -97,7 +98,9 @@ func (s *site) auditChangedCopies(t *testing.T, cp docket.Checkpoint, audit func
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]auditor.Name{"tile/0/001": auditor.ContentMismatch, "tile/entries/002": auditor.ContentMismatch, "checkpoint": auditor.CheckpointInvalid} {
+	// A bit of an entry's length is found by its form, any other by its hash.
+	entries := []auditor.Name{auditor.ContentMismatch, auditor.ContentMalformed}
+	for path, want := range map[string][]auditor.Name{"tile/0/001": entries[:1], "tile/entries/002": entries, "checkpoint": {auditor.CheckpointInvalid}} {
 		changed := 0
 		server := httptest.NewServer(&httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) {
@@ -114,7 +117,7 @@ func (s *site) auditChangedCopies(t *testing.T, cp docket.Checkpoint, audit func
 		})
 		got := audit(server.URL)
 		server.Close()
-		if changed == 0 || got.Findings[0].Name != want {
+		if changed == 0 || !slices.Contains(want, got.Findings[0].Name) {
 			t.Errorf("%s was changed %d times: %+v", path, changed, got.Findings)
 		}
 	}
