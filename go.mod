@@ -18,6 +18,7 @@ require (
 	github.com/lib/pq v1.12.3
 	github.com/minio/crc64nvme v1.1.1
 	github.com/minio/minio-go/v7 v7.4.1
+	github.com/minio/sio v0.4.1
 	github.com/oapi-codegen/runtime v1.8.0
 	github.com/ory/dockertest/v3 v3.12.0
 	github.com/pkg/xattr v0.4.12

@@ -35,13 +35,14 @@ var may = map[string][]string{
 
 	"custody/timekeeper": {"custody", "custody/tlog", "custody/ledger/docket", "evidence"},
 
-	"migrations":             {},
-	"custody/ledger":         {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
-	"custody/ledger/docket":  {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "evidence"},
-	"custody/ledger/localpg": {},
-	"custody/gallery":        {"custody/tlog", "custody/ledger/docket", "evidence"},
-	"evidence/vault":         {"evidence"},
-	"evidence/vault/locals3": {},
+	"migrations":               {},
+	"custody/ledger":           {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
+	"custody/ledger/docket":    {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "evidence"},
+	"custody/ledger/localpg":   {},
+	"custody/gallery":          {"custody/tlog", "custody/ledger/docket", "evidence"},
+	"evidence/vault":           {"evidence"},
+	"evidence/vault/locals3":   {},
+	"evidence/vault/strongbox": {"evidence"},
 	"custody/registrar": {"custody", "custody/standing", "custody/seal", "custody/tlog", "custody/dossier", "custody/verify", "custody/report", "custody/report/pdf",
 		"custody/ledger/docket", "evidence"},
 
@@ -73,7 +74,7 @@ func helper(pkg string) bool {
 var never = map[string][]string{
 	"custody/verify":     {"net/http", "os/exec", "database/sql", "github.com/lib/pq", "github.com/minio/minio-go/v7", "github.com/gorilla/mux"},
 	"custody/report/pdf": {"os/exec", "database/sql", "github.com/lib/pq", "github.com/minio/minio-go/v7"},
-	"cmd/custody":        {"database/sql", "github.com/lib/pq", "github.com/minio/minio-go/v7", "github.com/versity/versitygw/embedgw", "github.com/versity/versitygw/backend/posix"},
+	"cmd/custody":        {"database/sql", "github.com/lib/pq", "github.com/minio/minio-go/v7", "github.com/versity/versitygw/embedgw", "github.com/versity/versitygw/backend/posix", "github.com/minio/sio"},
 	"custody/registrar":  {"github.com/lib/pq", "github.com/minio/minio-go/v7"},
 	"api/client":         {"github.com/lib/pq", "github.com/minio/minio-go/v7", "database/sql"},
 }
