@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,12 +87,9 @@ func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) 
 	defer content.Close()
 	// The first bytes are read before anything is promised, so that an artifact
 	// which fails at once gets a problem and not a cut connection.
-	hold := min(span.length, copyBuffer)
-	if partial && span.length <= digestedRange {
-		hold = span.length
-	}
-	first := make([]byte, hold)
-	if _, err := io.ReadFull(content, first); err != nil {
+	digested := partial && span.length <= digestedRange
+	first, err := firstOf(content, span.length, digested)
+	if err != nil {
 		return fmt.Errorf("couldn't read an artifact: %w", noCleanEnd(err))
 	}
 	a.begin = func() {
@@ -108,7 +104,7 @@ func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) 
 			w.WriteHeader(http.StatusOK)
 			return
 		}
-		if hold == span.length {
+		if digested {
 			h.Set("Content-Digest", digestHeader(sha256.Sum256(first)))
 		}
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", span.offset, span.offset+span.length-1, size))
@@ -117,52 +113,62 @@ func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) 
 	return a.stream(w, first, content, span.length)
 }
 
+// firstOf returns the first bytes of content, or all of a part that is to be
+// digested as a whole.
+func firstOf(content registrar.Pieces, length int64, digested bool) ([]byte, error) {
+	first, err := content.Next()
+	if err != nil || !digested || int64(len(first)) >= length {
+		return first, err
+	}
+	whole := append(make([]byte, 0, length), first...)
+	for int64(len(whole)) < length {
+		next, err := content.Next()
+		if err != nil {
+			return nil, err
+		}
+		whole = append(whole, next...)
+	}
+	return whole, nil
+}
+
 // stream counts what went out, and holds the newest bytes back until the next
 // were read, and the last ones until the content came to its end without an
 // error: content that fails never arrives whole. Whatever error it returns,
 // bytes may be out, and the exit cuts the connection.
-func (a *artifactAnswer) stream(w io.Writer, held []byte, content io.Reader, length int64) error {
-	next := make([]byte, copyBuffer)
-	for read := int64(len(held)); read < length; {
-		n, err := io.ReadFull(content, next[:min(copyBuffer, length-read)])
+func (a *artifactAnswer) stream(w io.Writer, held []byte, content registrar.Pieces, length int64) error {
+	read := int64(len(held))
+	for read < length {
+		next, err := content.Next()
 		if err != nil {
-			return fmt.Errorf("couldn't read an artifact after %d of %d bytes: %w", read+int64(n), length, noCleanEnd(err))
+			return fmt.Errorf("couldn't read an artifact after %d of %d bytes: %w", read, length, noCleanEnd(err))
 		}
-		read += int64(n)
+		read += int64(len(next))
 		if err := a.write(w, held); err != nil {
 			return err
 		}
-		held, next = next[:n], held[:cap(held)]
-		if len(next) < copyBuffer {
-			next = make([]byte, copyBuffer)
-		}
+		held = next
 	}
-	if err := atEnd(content); err != nil {
-		return err
+	if _, err := content.Next(); read != length || err == nil {
+		return fmt.Errorf("couldn't send an artifact: more bytes came than the %d that were asked for", length)
+	} else if err != io.EOF {
+		return fmt.Errorf("couldn't send an artifact: %w", err)
 	}
 	return a.write(w, held)
 }
 
+// write sends in pieces small enough that a slow reader is seen to read.
 func (a *artifactAnswer) write(w io.Writer, p []byte) error {
 	if a.begin != nil {
 		a.begin()
 		a.begin = nil
 	}
-	n, err := w.Write(p)
-	a.sent += int64(n)
-	if err != nil {
-		return fmt.Errorf("couldn't send an artifact: %w", err)
-	}
-	return nil
-}
-
-func atEnd(content io.Reader) error {
-	var one [1]byte
-	switch n, err := io.ReadFull(content, one[:]); {
-	case n != 0:
-		return errors.New("couldn't send an artifact: more bytes came than were asked for")
-	case err != io.EOF:
-		return fmt.Errorf("couldn't send an artifact: %w", err)
+	for len(p) > 0 {
+		n, err := w.Write(p[:min(len(p), copyBuffer)])
+		a.sent += int64(n)
+		if err != nil {
+			return fmt.Errorf("couldn't send an artifact: %w", err)
+		}
+		p = p[n:]
 	}
 	return nil
 }

@@ -317,19 +317,37 @@ func (a *fakeArtifact) closings() []string {
 
 func (a *fakeArtifact) Size() int64 { return int64(len(a.content)) }
 
-func (a *fakeArtifact) Range(_ context.Context, offset, length int64) (io.ReadCloser, error) {
-	var r io.Reader = bytes.NewReader(a.content[offset : offset+length])
+func (a *fakeArtifact) Range(_ context.Context, offset, length int64) (registrar.Pieces, error) {
+	p := &fakePieces{left: a.content[offset : offset+length], end: io.EOF}
 	if a.failAt > 0 && a.failAt < offset+length {
-		r = io.MultiReader(bytes.NewReader(a.content[offset:max(offset, a.failAt)]), failing{errors.New("block 3 differs from its hash")})
+		p.left, p.end = a.content[offset:max(offset, a.failAt)], errors.New("block 3 differs from its hash")
 	} else if a.failEnd != nil {
-		r = io.MultiReader(r, failing{a.failEnd})
+		p.end = a.failEnd
 	}
-	return io.NopCloser(r), nil
+	return p, nil
 }
 
-type failing struct{ err error }
+// fakePieces gives small pieces in memory that is used again, as the real ones.
+type fakePieces struct {
+	left  []byte
+	end   error
+	lent  [2][]byte
+	calls int
+}
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (p *fakePieces) Next() ([]byte, error) {
+	if len(p.left) == 0 {
+		return nil, p.end
+	}
+	n := min(len(p.left), copyBuffer)
+	memory := &p.lent[p.calls%2]
+	p.calls++
+	*memory = append((*memory)[:0], p.left[:n]...)
+	p.left = p.left[n:]
+	return *memory, nil
+}
+
+func (p *fakePieces) Close() error { return nil }
 
 func (a *fakeArtifact) Close(_ context.Context, sent int64, cause error) error {
 	a.mu.Lock()

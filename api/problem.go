@@ -47,6 +47,7 @@ var classes = map[string]class{
 	"digest-mismatch":        {422, "The bytes are not those declared"},
 	"idempotency-mismatch":   {422, "The Idempotency-Key was used for another request"},
 	"rule-refused":           {422, "A rule refuses this"},
+	"copy-damaged":           {500, "The service's copy is not what was deposited"},
 	"internal":               {500, "The service failed"},
 	"unavailable":            {503, "A part of the service cannot be reached"},
 	"storage-full":           {507, "The store has no room"},
@@ -137,6 +138,7 @@ func describe(err error) (wire.Problem, map[string]string) {
 		mismatch    *registrar.DigestMismatch
 		truncated   *registrar.Truncated
 		full        *registrar.Full
+		damaged     *registrar.Damaged
 		unavailable *registrar.Unavailable
 	)
 	switch {
@@ -191,6 +193,10 @@ func describe(err error) (wire.Problem, map[string]string) {
 		return problem("truncated", truncated.Error())
 	case errors.As(err, &full):
 		return problem("storage-full", full.Message)
+	case errors.As(err, &damaged):
+		p, h := problem("copy-damaged", fmt.Sprintf("block %d (bytes %d to %d) of the service's copy is not what was deposited: nothing of it is served, and an event says so", damaged.Block, damaged.Offset, damaged.Offset+uint64(damaged.Length)-1))
+		p.Rule = damaged.Reason
+		return p, h
 	case errors.As(err, &unavailable):
 		p, h := problem("unavailable", "the same request may be sent again")
 		h["Retry-After"] = strconv.Itoa(int(max(1, unavailable.After/time.Second)))

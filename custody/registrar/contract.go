@@ -293,15 +293,23 @@ type Artifacts interface {
 type ArtifactReader interface {
 	Size() int64 // bytes of the whole artifact
 	// Range reads length bytes from offset (0 <= offset, offset+length <= Size).
-	// No byte comes out of it before its 8 MiB block was checked against the
-	// recorded leaf hash; a block that fails ends the read with an error, never
-	// with io.EOF.
-	Range(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+	Range(ctx context.Context, offset, length int64) (Pieces, error)
 	// Close ends the reading and lets the service record access.served: how
 	// many bytes were handed to the network and, where it ended badly, why.
 	// It is called exactly once, also where nothing was read (sent 0, then
 	// nothing is recorded), with a context that outlives the request.
 	Close(ctx context.Context, sent int64, cause error) error
+}
+
+// Pieces are the bytes of a range, in order, a block or a part of one at a time.
+type Pieces interface {
+	// Next returns the next bytes, or io.EOF after the last. No byte comes out
+	// of it before its 8 MiB block was checked against the recorded leaf hash; a
+	// block that fails ends the read with *Damaged, never with io.EOF. The bytes
+	// are the caller's to read until the call after the next one.
+	Next() ([]byte, error)
+	// Close ends the reading, wherever it is, and takes the bytes back.
+	Close() error
 }
 
 // Reports is the use case of the custody report.

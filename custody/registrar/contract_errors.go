@@ -167,3 +167,17 @@ type Unavailable struct {
 
 func (e *Unavailable) Error() string { return e.What + " unavailable: " + fmt.Sprint(e.Cause) }
 func (e *Unavailable) Unwrap() error { return e.Cause }
+
+// Damaged: a block of the store's copy is not what was deposited, and nothing
+// of it is served.
+type Damaged struct {
+	Item   evidence.Digest
+	Block  uint64 // of 8 MiB, from 0
+	Offset uint64 // of its first byte
+	Length int    // bytes it should have
+	Reason string // in the words of fixity.failed
+}
+
+func (e *Damaged) Error() string {
+	return fmt.Sprintf("the store's copy of item %s is damaged in block %d, bytes %d to %d: %s", e.Item.Short(), e.Block, e.Offset, e.Offset+uint64(e.Length)-1, e.Reason)
+}

@@ -2,10 +2,10 @@ package registrar
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
@@ -119,8 +119,8 @@ type Vault interface {
 	Complete(ctx context.Context, o Object, parts []StoredPart) (StoredObject, error)
 	// Abort discards an object that was not completed.
 	Abort(ctx context.Context, o Object) error
-	// ReadRange reads n bytes from off of one version.
-	ReadRange(ctx context.Context, key, version string, off, n uint64) (io.ReadCloser, error)
+	// What fixity.Copy reads blocks through; nothing else does.
+	fixity.Store
 	// Bucket names the bucket, for the record of where an artifact lies.
 	Bucket() string
 	// Ready reports whether the store answers.

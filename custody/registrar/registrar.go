@@ -64,6 +64,8 @@ type Registrar struct {
 	// for nobody, so it has tokens of its own: parts ahead of it can never keep
 	// it out and wait for it at once.
 	next, ahead chan struct{}
+	early       chan struct{} // one token for each block read before it is asked for
+	copies      copies        // being read
 }
 
 var _ UseCases = (*Registrar)(nil)
@@ -95,7 +97,7 @@ func New(o Options) *Registrar {
 		o.Policy = func() (*verify.Policy, []byte, error) { return nil, nil, nil }
 	}
 	return &Registrar{ledger: o.Ledger, vault: o.Vault, policy: o.Policy, o: o, now: o.Now, rand: o.Rand, log: o.Log,
-		turns: newTurns(), next: make(chan struct{}, o.PartsInFlight/2+1), ahead: make(chan struct{}, o.PartsInFlight/2+1)}
+		turns: newTurns(), next: make(chan struct{}, o.PartsInFlight/2+1), ahead: make(chan struct{}, o.PartsInFlight/2+1), early: make(chan struct{}, readAheadAll)}
 }
 
 // Ready reports whether ledger and vault answer.

@@ -3,10 +3,9 @@ package registrar
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/evidence"
 )
@@ -75,124 +74,27 @@ func (r *Registrar) OpenArtifact(ctx context.Context, c Caller, artifact, reques
 	if err != nil {
 		return nil, err
 	}
-	leaves, err := evidence.SplitLeaves(a.Leaves)
+	held, err := r.copies.open(a.Item, func() (*fixity.Copy, error) { return fixity.Open(r.vault, a, r.log) })
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := evidence.NewBlocks(a.Size, a.BlockRoot, leaves)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't trust the stored block tree of %s: %w", a.SHA256.Short(), err)
-	}
-	return &artifactReader{r: r, request: e, artifact: a, blocks: blocks}, nil
+	return &artifactReader{r: r, request: e, copy: held}, nil
 }
 
 type artifactReader struct {
-	r        *Registrar
-	request  *docket.Event
-	artifact docket.Artifact
-	blocks   *evidence.Blocks
+	r       *Registrar
+	request *docket.Event
+	copy    *fixity.Copy
 }
 
-func (a *artifactReader) Size() int64 { return int64(a.artifact.Size) }
+func (a *artifactReader) Size() int64 { return int64(a.copy.Artifact().Size) }
 
 // Range implements ArtifactReader.
-func (a *artifactReader) Range(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-	if offset < 0 || length < 0 || offset+length > a.Size() {
+func (a *artifactReader) Range(ctx context.Context, offset, length int64) (Pieces, error) {
+	if offset < 0 || length < 0 || offset > a.Size() || length > a.Size()-offset {
 		return nil, &Malformed{Rule: "range", Field: "range", Message: "outside the artifact"}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	b := &blockReader{a: a, cancel: cancel, skip: offset % evidence.BlockSize, left: length, ahead: make(chan chan block, readAhead)}
-	go b.fetch(ctx, uint64(offset/evidence.BlockSize))
-	return b, nil
-}
-
-// readAhead is how many blocks of 8 MiB are fetched before they are asked for.
-const readAhead = 2
-
-type block struct {
-	data []byte
-	err  error
-}
-
-// blockReader hands out bytes of checked blocks only.
-type blockReader struct {
-	a      *artifactReader
-	cancel context.CancelFunc
-	ahead  chan chan block
-	now    []byte
-	skip   int64
-	left   int64
-	err    error
-}
-
-// fetch reads blocks ahead, in parallel and delivered in order.
-func (b *blockReader) fetch(ctx context.Context, from uint64) {
-	defer close(b.ahead)
-	end := (uint64(b.skip) + uint64(b.left) + evidence.BlockSize - 1) / evidence.BlockSize
-	for i := from; i < from+end; i++ {
-		slot := make(chan block, 1)
-		select {
-		case b.ahead <- slot:
-		case <-ctx.Done():
-			return
-		}
-		go func() {
-			data, err := b.a.block(ctx, i)
-			slot <- block{data, err}
-		}()
-	}
-}
-
-// block reads one block from the store and checks it against its leaf.
-func (a *artifactReader) block(ctx context.Context, i uint64) ([]byte, error) {
-	off, n := a.blocks.Span(i)
-	body, err := a.r.vault.ReadRange(ctx, a.artifact.Key, a.artifact.Version, off, uint64(n))
-	if err != nil {
-		return nil, &Unavailable{What: "vault", After: retryAfter, Cause: err}
-	}
-	defer body.Close()
-	data := make([]byte, n)
-	if _, err := io.ReadFull(body, data); err != nil {
-		return nil, fmt.Errorf("couldn't read block %d of artifact %s: %w", i, a.artifact.SHA256.Short(), err)
-	}
-	if err := a.blocks.Check(i, data); err != nil {
-		return nil, fmt.Errorf("artifact %s at byte %d is not what was deposited: %w", a.artifact.SHA256.Short(), off, err)
-	}
-	return data, nil
-}
-
-func (b *blockReader) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	if b.left == 0 {
-		return 0, io.EOF
-	}
-	if len(b.now) == 0 {
-		slot, ok := <-b.ahead
-		if !ok {
-			b.err = context.Canceled
-			return 0, b.err
-		}
-		got := <-slot
-		if got.err != nil {
-			// Never io.EOF: a short body must not look whole.
-			if errors.Is(got.err, io.EOF) {
-				got.err = io.ErrUnexpectedEOF
-			}
-			b.err = got.err
-			return 0, b.err
-		}
-		b.now, b.skip = got.data[b.skip:], 0
-	}
-	n := copy(p, b.now[:min(int64(len(b.now)), b.left)])
-	b.now, b.left = b.now[n:], b.left-int64(n)
-	return n, nil
-}
-
-func (b *blockReader) Close() error {
-	b.cancel()
-	return nil
+	return a.r.pieces(ctx, a.copy, uint64(offset), uint64(length)), nil
 }
 
 // Close implements ArtifactReader.

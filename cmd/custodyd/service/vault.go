@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/registrar"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 )
@@ -54,7 +55,30 @@ func (s shelf) Abort(ctx context.Context, o registrar.Object) error {
 }
 
 func (s shelf) ReadRange(ctx context.Context, key, version string, off, n uint64) (io.ReadCloser, error) {
-	return s.store.ReadRange(ctx, key, version, off, n)
+	body, err := s.store.ReadRange(ctx, key, version, off, n)
+	return body, s.kept(ctx, err)
+}
+
+// Size asks the store how long an object is.
+func (s shelf) Size(ctx context.Context, key, version string) (uint64, error) {
+	o, err := s.store.Stat(ctx, key, version)
+	return o.Size, s.kept(ctx, err)
+}
+
+// kept gives fixity its own words for what the store says of an object. That
+// it has none counts only where it shows the bucket: whatever else answers 404
+// on the way, or for a bucket that is gone, says nothing of it.
+func (s shelf) kept(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		if there := s.store.CheckBucket(ctx); there != nil {
+			return fmt.Errorf("couldn't find the object, nor the bucket as it should be: %w", there)
+		}
+		return fmt.Errorf("%w: %w", fixity.ErrMissing, err)
+	case errors.Is(err, vault.ErrSize):
+		return fmt.Errorf("%w: %w", fixity.ErrShort, err)
+	}
+	return err
 }
 
 // Ready asks whether the bucket is there and still locks.
