@@ -46,6 +46,20 @@ func Unsafe(findings []Finding) error {
 // chain are the tables that only grow.
 var chain = []string{"events", "links", "keys", "details", "documents", "tiles", "checkpoints", "notes", "artifacts", "checkpoint_timestamps", "event_timestamps", "cosignatures"}
 
+// guarded are the tables of data keys: rows change and go, and triggers say which.
+var guarded = []guard{
+	{"data_keys", []string{"SELECT", "INSERT", "UPDATE", "DELETE"}, "guard_data_key", 1 + 2 + 4 + 8 + 16},
+	{"wrapping_keys", []string{"SELECT", "INSERT", "UPDATE"}, "guard_wrapping_key", 1 + 2 + 16},
+}
+
+// guard is what the migrations gave a guarded table.
+type guard struct {
+	table    string
+	rights   []string // of custody_app; nobody else has any
+	function string   // that its trigger guard_row calls
+	fires    int      // tgtype of that trigger
+}
+
 // refuseChange is the body that the trigger function must have: a trigger that
 // is there and does nothing is worse than none.
 const refuseChange = `
@@ -73,7 +87,7 @@ func Inspect(ctx context.Context, dsn string) ([]Finding, error) {
 	}
 	defer tx.Rollback()
 	i := inspection{ctx: ctx, tx: tx}
-	for _, ask := range []func() error{i.version, i.settings, i.overrides, i.role, i.tables, i.grants, i.columns, i.triggers, i.function, i.owners} {
+	for _, ask := range []func() error{i.version, i.settings, i.overrides, i.role, i.tables, i.grants, i.columns, i.triggers, i.function, i.guards, i.owners} {
 		if err := ask(); err != nil {
 			return i.found, fmt.Errorf("couldn't inspect the database: %w", err)
 		}

@@ -190,7 +190,7 @@ func (c *checking) artifacts() error {
 		if *it.Artifact != said || it.Case != a.Case || evidence.BlockRoot(leaves) != a.BlockRoot {
 			return docket.AlteredF("the artifact kept for item %s is not the one deposited", a.Item.Short())
 		}
-		if b := c.received[a.Item]; b != nil && (b.MD5 != hex.EncodeToString(a.MD5) || b.SHA1 != hex.EncodeToString(a.SHA1) || b.Retention.Mode != a.Retention) {
+		if b := c.received[a.Item]; b != nil && (b.MD5 != hex.EncodeToString(a.MD5) || b.SHA1 != hex.EncodeToString(a.SHA1) || b.Encoding != a.Encoding || b.Retention.Mode != a.Retention) {
 			return docket.AlteredF("the artifact kept for item %s is not as it was received", a.Item.Short())
 		}
 	}

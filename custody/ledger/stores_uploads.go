@@ -18,9 +18,21 @@ func uploadInto(u *docket.Upload) []any {
 		&u.Size, &u.PartSize, &u.Frontier, &u.HashState, &u.Status, &u.Finish, &u.Version, &u.Expires, &u.Created}
 }
 
-// BeginUpload keeps a new session.
+// BeginUpload keeps a new session with the data key of its object, both or neither.
 func (l *Ledger) BeginUpload(ctx context.Context, u docket.Upload) error {
-	_, err := l.db.ExecContext(ctx, `INSERT INTO custody.uploads (id, s3_upload, bucket, object_key, owner_key, case_id, parent, file_name,
+	if u.DataKey == nil {
+		return insertUpload(ctx, l.db, u)
+	}
+	return inTx(ctx, l.db, func(tx *sql.Tx) error {
+		if err := insertDataKey(ctx, tx, *u.DataKey); err != nil {
+			return unavailable(err)
+		}
+		return insertUpload(ctx, tx, u)
+	})
+}
+
+func insertUpload(ctx context.Context, q querier, u docket.Upload) error {
+	_, err := q.ExecContext(ctx, `INSERT INTO custody.uploads (id, s3_upload, bucket, object_key, owner_key, case_id, parent, file_name,
 		size, part_size, frontier, hash_state, status, expires, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 'open', $12, $13)`,
 		u.ID[:], u.S3Upload, u.Bucket, u.ObjectKey, u.Owner[:], u.Case[:], idArg(u.Parent), u.FileName, u.Size, u.PartSize, notNil(u.HashState), u.Expires, u.Created)
 	return unavailable(err)
@@ -97,8 +109,24 @@ func (l *Ledger) AddPart(ctx context.Context, id custody.ID, p docket.UploadPart
 // SetUpload moves a session on: to completing, with what it is finished by; to
 // the completed object's version; back to open; to aborted. A finished or
 // aborted session stays what it is: ErrClosed.
+//
+// The data key of an aborted session's object goes with it: no evidence was
+// ever encrypted under it.
 func (l *Ledger) SetUpload(ctx context.Context, id custody.ID, status docket.UploadStatus, finish []byte, version string) error {
-	err := changeOne(ctx, l.db, docket.ErrClosed, `UPDATE custody.uploads SET status = $2, finish = $3, version = $4
+	if status != docket.UploadAborted {
+		return setUpload(ctx, l.db, id, status, finish, version)
+	}
+	return inTx(ctx, l.db, func(tx *sql.Tx) error {
+		if err := setUpload(ctx, tx, id, status, finish, version); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM custody.data_keys WHERE object_key = (SELECT object_key FROM custody.uploads WHERE id = $1)`, id[:])
+		return unavailable(err)
+	})
+}
+
+func setUpload(ctx context.Context, q querier, id custody.ID, status docket.UploadStatus, finish []byte, version string) error {
+	err := changeOne(ctx, q, docket.ErrClosed, `UPDATE custody.uploads SET status = $2, finish = $3, version = $4
 		WHERE id = $1 AND status IN ('open', 'completing')`, id[:], string(status), finish, version)
 	return unavailable(err)
 }

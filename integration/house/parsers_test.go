@@ -77,6 +77,7 @@ var fuzzed = map[string]string{
 	"custody/report Parse":                                   "custody/report FuzzParse",
 	"custody/report ParseInstant":                            "custody/report FuzzParseInstant",
 	"custody/report Instant.UnmarshalText":                   "custody/report FuzzParseInstant",
+	"cmd/custodyd/keysafe parseWrapping":                     "cmd/custodyd/keysafe FuzzParseWrapping",
 	"evidence ParseDigest":                                   "evidence FuzzParseDigest",
 	"evidence Digest.UnmarshalText":                          "evidence FuzzParseDigest",
 	"evidence Hasher.UnmarshalBinary":                        "evidence FuzzHasherState",

@@ -20,6 +20,7 @@ const (
 	lost     = "a cosignature that is gone is a quorum unmet: the finding `quorum-unmet`"
 	unproven = "a token that is gone is time evidence lost: the finding `untimed`"
 	opens    = "opens the API and gives no trust"
+	wrapped  = "each is bound to its object and its key-encryption key: `custodyd check` unwraps every one, and opens with it what it encrypts with `--bytes`"
 	progress = "work in progress: what is finished is hashed and signed anew"
 )
 
@@ -36,6 +37,9 @@ var notOfTheRecord = map[string]string{
 	"shelved":      "what is in the object store can be found again by looking there",
 	"idempotency":  "keeps an answer for a repeated request",
 
+	"data_keys":     wrapped,
+	"wrapping_keys": wrapped,
+
 	"events.appended_at":               own,
 	"checkpoints.published_at":         own,
 	"notes.kept_at":                    own,
@@ -48,7 +52,6 @@ var notOfTheRecord = map[string]string{
 	"artifacts.bucket":                 place,
 	"artifacts.key":                    place,
 	"artifacts.version":                place,
-	"artifacts.encoding":               place,
 	"artifacts.retain_until":           place,
 	"artifacts.drop a row":             "`custodyd check` misses it: the record says which artifacts there are",
 	"artifacts.truncate":               "`custodyd check` misses it: the record says which artifacts there are",

@@ -57,6 +57,10 @@ type Upload struct {
 	Version   string // of the completed object, once known
 	Expires   time.Time
 	Created   time.Time
+
+	// DataKey encrypts the object; nil: it is stored in plain. BeginUpload keeps
+	// it; afterwards it is found by the object's key.
+	DataKey *DataKey
 }
 
 // UploadPart is one durable part.
