@@ -263,13 +263,17 @@ func (f *fakeRegistrar) PutPart(_ context.Context, c registrar.Caller, p registr
 	if err != nil {
 		return registrar.PartReceipt{}, fmt.Errorf("couldn't store: %w", err)
 	}
-	if got := evidence.Sum(b); got != p.SHA256 {
+	if got := evidence.Sum(b); p.SHA256 != nil && got != *p.SHA256 {
 		return registrar.PartReceipt{}, &registrar.DigestMismatch{Differences: []registrar.Difference{{Name: "sha256", Declared: p.SHA256.String(), Received: got.String()}}}
+	}
+	root := evidence.BlockRoot(evidence.BlockLeaves(b))
+	if p.Blocks != nil && root != *p.Blocks {
+		return registrar.PartReceipt{}, &registrar.DigestMismatch{Differences: []registrar.Difference{{Name: "blocks", Declared: p.Blocks.String(), Received: root.String()}}}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.parts[p.Number] = b
-	return registrar.PartReceipt{Number: p.Number, Size: p.Size, SHA256: p.SHA256, Next: p.Number + 1}, nil
+	return registrar.PartReceipt{Number: p.Number, Size: p.Size, Blocks: root, Next: p.Number + 1}, nil
 }
 
 func (f *fakeRegistrar) FinishUpload(_ context.Context, c registrar.Caller, id evidence.Digest, s registrar.Submission) (registrar.Deposit, error) {

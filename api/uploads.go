@@ -24,6 +24,9 @@ func (h uploads) BeginUpload(ctx context.Context, r wire.BeginUploadRequestObjec
 	}
 	req := registrar.UploadRequest{Case: ofCase, Size: r.Body.Size, FileName: r.Body.FileName,
 		Once: registrar.IdempotencyKey(given(r.Params.IdempotencyKey))}
+	if req.Legacy, err = evidence.ParseLegacy(each(r.Body.Digests, func(d wire.UploadRequestDigests) string { return string(d) })); err != nil {
+		return nil, malformed("upload.digests", "digests", "sha1 and md5, each once, are what can be asked for")
+	}
 	if len(req.FileName) > 1024 {
 		return nil, malformed("upload.file-name", "fileName", "more than 1024 bytes")
 	}
@@ -79,8 +82,8 @@ func (h uploads) PutPart(ctx context.Context, r wire.PutPartRequestObject) (wire
 	if err != nil {
 		return nil, err
 	}
-	sum, err := contentDigest(r.Params.ContentDigest)
-	if err != nil {
+	part := registrar.Part{Upload: id, Number: r.Part}
+	if part.SHA256, part.Blocks, err = contentDigest(r.Params.ContentDigest); err != nil {
 		return nil, err
 	}
 	length := exchangeOf(ctx).length
@@ -90,23 +93,33 @@ func (h uploads) PutPart(ctx context.Context, r wire.PutPartRequestObject) (wire
 	case length == 0:
 		return nil, malformed("upload.part-size", "", "the part is empty")
 	}
-	got, err := h.use.PutPart(ctx, callerOf(ctx), registrar.Part{Upload: id, Number: r.Part, Size: length, SHA256: sum}, r.Body)
+	part.Size = length
+	got, err := h.use.PutPart(ctx, callerOf(ctx), part, r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't keep part %d: %w", r.Part, err)
 	}
-	return wire.PutPart200JSONResponse{Part: got.Number, Size: got.Size, Sha256: hexOf(got.SHA256), Next: got.Next}, nil
+	return wire.PutPart200JSONResponse{Part: got.Number, Size: got.Size, Blocks: hexOf(got.Blocks), Next: got.Next}, nil
 }
 
-// contentDigest reads "sha-256=:base64:" (RFC 9530) in its one spelling.
-func contentDigest(value string) (evidence.Digest, error) {
-	var d evidence.Digest
-	text, ok := strings.CutPrefix(value, "sha-256=:")
-	text, end := strings.CutSuffix(text, ":")
-	b, err := base64.StdEncoding.Strict().DecodeString(text)
-	if !ok || !end || err != nil || copy(d[:], b) != len(d) || len(b) != len(d) {
-		return d, malformed("request.content-digest", "Content-Digest", "one SHA-256 is needed, as sha-256=:base64:")
+// contentDigest reads a Content-Digest (RFC 9530) of one or both of the digests
+// that a part may announce, each in its one spelling: "sha-256=:base64:", and
+// "custody-blocks=:base64:", the root over the leaves of the part's blocks.
+func contentDigest(value string) (sum, blocks *evidence.Digest, err error) {
+	for member := range strings.SplitSeq(value, ",") {
+		name, text, _ := strings.Cut(strings.Trim(member, " "), "=")
+		into := map[string]**evidence.Digest{"sha-256": &sum, "custody-blocks": &blocks}[name]
+		var d evidence.Digest
+		text, begun := strings.CutPrefix(text, ":")
+		text, ended := strings.CutSuffix(text, ":")
+		b, bad := base64.StdEncoding.Strict().DecodeString(text)
+		// The comparison: decoding passes over line breaks.
+		if into == nil || *into != nil || !begun || !ended || bad != nil || len(b) != len(d) || base64.StdEncoding.EncodeToString(b) != text {
+			return nil, nil, malformed("request.content-digest", "Content-Digest", "sha-256=:base64: or custody-blocks=:base64: is needed, each at most once and nothing else")
+		}
+		copy(d[:], b)
+		*into = &d
 	}
-	return d, nil
+	return sum, blocks, nil
 }
 
 func digestHeader(d evidence.Digest) string {

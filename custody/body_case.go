@@ -74,14 +74,17 @@ type Declared struct {
 	SHA256 *ID    `json:"sha256,omitempty"`
 }
 
-func (d Declared) check(field string) error {
-	if d.MD5 != "" {
-		if err := hexText(field+".md5", d.MD5, 16); err != nil {
+func (d Declared) check(field string) error { return legacyText(field+".", d.MD5, d.SHA1) }
+
+// legacyText checks digests that may be absent.
+func legacyText(prefix, md5, sha1 string) error {
+	if md5 != "" {
+		if err := hexText(prefix+"md5", md5, 16); err != nil {
 			return err
 		}
 	}
-	if d.SHA1 != "" {
-		return hexText(field+".sha1", d.SHA1, 20)
+	if sha1 != "" {
+		return hexText(prefix+"sha1", sha1, 20)
 	}
 	return nil
 }

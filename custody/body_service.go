@@ -27,15 +27,15 @@ type Received struct {
 	Artifact  Artifact  `json:"artifact"`
 	Encoding  Encoding  `json:"encoding"`
 	Item      ID        `json:"item"`
-	MD5       string    `json:"md5"` // hex
+	MD5       string    `json:"md5,omitempty"` // hex; absent where the depositor didn't ask for it
 	Retention Retention `json:"retention"`
-	SHA1      string    `json:"sha1"` // hex
+	SHA1      string    `json:"sha1,omitempty"` // hex; absent where the depositor didn't ask for it
 }
 
 func (*Received) Kind() Kind { return KindReceived }
 func (b *Received) check() error {
 	return first(b.Artifact.check("artifact"), oneOf("encoding", b.Encoding, EncodingPlain), nonZero("item", b.Item),
-		hexText("md5", b.MD5, 16), hexText("sha1", b.SHA1, 20),
+		legacyText("", b.MD5, b.SHA1),
 		oneOf("retention.mode", b.Retention.Mode, RetentionCompliance, RetentionGovernance))
 }
 func (b *Received) subjects() []ID { return []ID{b.Artifact.SHA256, b.Item} }

@@ -85,6 +85,8 @@ func TestDecode(t *testing.T) {
 	for _, row := range custody.KindTable() {
 		made = append(made, newVector("ok-"+string(row.Kind), "ok", of[row.Kind]))
 	}
+	plain := body("", "", func(b *custody.Received) { b.MD5, b.SHA1 = "", "" })
+	made = append(made, newVector("ok-artifact.received-nothing-else-asked-for", "ok", plain.payload(t, of)))
 	for _, r := range allRefused() {
 		made = append(made, newVector(r.rule+"-"+r.name, r.rule, r.payload(t, of)))
 	}

@@ -73,6 +73,7 @@ var refusedForms = []refusedStatement{
 		i := strings.Index(s, `,"size":`)
 		return s[:i] + s[i+strings.Index(s[i:], `}`):]
 	}),
+	form("statement.not-canonical", "empty-digest", custody.KindReceived, swap(`"md5":"00112233445566778899aabbccddeeff"`, `"md5":""`)),
 	form("statement.not-canonical", "empty-optional", custody.KindDeposited, swap(`"declared":{`, `"declared":{"md5":"",`)),
 
 	form("statement.null", "list", custody.KindRecalled, swap(`"details":{}`, `"details":null`)),

@@ -30,6 +30,16 @@ func BlockLeaf(block []byte) Digest {
 	return d
 }
 
+// BlockLeaves returns the leaf of each block of data, whose first byte begins a
+// block.
+func BlockLeaves(data []byte) []Digest {
+	leaves := make([]Digest, BlockCount(uint64(len(data))))
+	for i := range leaves {
+		leaves[i] = BlockLeaf(data[i*BlockSize : min((i+1)*BlockSize, len(data))])
+	}
+	return leaves
+}
+
 // blockNode returns the RFC 6962 node hash: SHA-256(0x01 || left || right).
 func blockNode(left, right Digest) Digest {
 	var b [1 + 2*len(left)]byte

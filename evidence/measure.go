@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -11,6 +12,55 @@ import (
 	"sync"
 	"sync/atomic"
 )
+
+// Legacy names digests that imagers state and that decide nothing. They are
+// computed only where somebody has one to compare: MD5 alone takes more time
+// than everything else together.
+type Legacy uint8
+
+// The legacy digests; they combine by |.
+const (
+	SHA1 Legacy = 1 << iota
+	MD5
+)
+
+// legacyNames are the digests' names in requests and records, in their order.
+var legacyNames = []struct {
+	bit  Legacy
+	name string
+	make func() hash.Hash
+}{{SHA1, "sha1", sha1.New}, {MD5, "md5", md5.New}}
+
+// ErrLegacy reports a name that is no legacy digest's.
+var ErrLegacy = errors.New("not sha1 or md5")
+
+// ParseLegacy reads "sha1" and "md5", in any order; twice the same, and
+// anything else, is ErrLegacy.
+func ParseLegacy(names []string) (Legacy, error) {
+	var l Legacy
+next:
+	for _, name := range names {
+		for _, d := range legacyNames {
+			if d.name == name && l&d.bit == 0 {
+				l |= d.bit
+				continue next
+			}
+		}
+		return 0, fmt.Errorf("couldn't take digest %.20q: %w", name, ErrLegacy)
+	}
+	return l, nil
+}
+
+// Names returns the digests' names, SHA-1 first; nil for none.
+func (l Legacy) Names() []string {
+	var names []string
+	for _, d := range legacyNames {
+		if l&d.bit != 0 {
+			names = append(names, d.name)
+		}
+	}
+	return names
+}
 
 // Measured is what the bytes of an artifact say about themselves.
 //
@@ -20,29 +70,67 @@ type Measured struct {
 	Size      uint64 // bytes
 	SHA256    Digest // of the whole artifact
 	BlockRoot Digest // see BlockRoot
-	SHA1      [sha1.Size]byte
-	MD5       [md5.Size]byte
+	SHA1      string // 40 lowercase hex digits; "" where nobody asked for it
+	MD5       string // 32 lowercase hex digits; "" where nobody asked for it
 }
 
 // ErrPart reports a part that cannot follow what a Hasher has taken so far.
 var ErrPart = errors.New("part doesn't fit the parts before it")
 
 // Hasher measures an artifact that arrives in parts, in order. It is not safe
-// for concurrent use. Its state marshals, so that a deposit whose service died
-// goes on from the last part it had persisted.
+// for concurrent use. Its state marshals, and says which legacy digests it
+// computes, so that a deposit whose service died goes on from the last part it
+// had persisted.
 type Hasher struct {
-	sha256, sha1, md5 hash.Hash
-	spine             blockSpine
-	size              uint64
+	sha256 hash.Hash
+	also   Legacy
+	legacy []hash.Hash // those of also, in the order of legacyNames
+	spine  blockSpine
+	size   uint64
 }
 
-// NewHasher returns a Hasher that has taken no bytes.
-func NewHasher() *Hasher {
-	return &Hasher{sha256: sha256.New(), sha1: sha1.New(), md5: md5.New()}
+// NewHasher returns a Hasher that has taken no bytes. It computes SHA-256 and
+// the block tree, and these legacy digests.
+func NewHasher(also ...Legacy) *Hasher {
+	h := &Hasher{sha256: sha256.New()}
+	for _, l := range also {
+		h.also |= l
+	}
+	for _, d := range legacyNames {
+		if h.also&d.bit != 0 {
+			h.legacy = append(h.legacy, d.make())
+		}
+	}
+	return h
 }
 
 // Size returns how many bytes have been taken.
 func (h *Hasher) Size() uint64 { return h.size }
+
+// Legacy returns which legacy digests are computed.
+func (h *Hasher) Legacy() Legacy { return h.also }
+
+// fits reports whether n bytes can come next.
+func (h *Hasher) fits(n int) error {
+	if n == 0 {
+		return fmt.Errorf("couldn't take an empty part at byte %d: %w", h.size, ErrPart)
+	}
+	if h.size%BlockSize != 0 {
+		return fmt.Errorf("couldn't take a part after the last one, which ended at byte %d: %w", h.size, ErrPart)
+	}
+	return nil
+}
+
+// digest takes data into the digests of the whole, in parallel. The buffer is
+// shared, and must not change meanwhile.
+func (h *Hasher) digest(data []byte) {
+	var wg sync.WaitGroup
+	for _, d := range h.legacy {
+		wg.Go(func() { d.Write(data) })
+	}
+	h.sha256.Write(data)
+	wg.Wait()
+}
 
 // Part takes the next part and returns the leaves of its blocks, which the
 // caller keeps. A part has a multiple of BlockSize bytes; only the last may be
@@ -51,36 +139,58 @@ func (h *Hasher) Size() uint64 { return h.size }
 //
 // The digests read the same buffer in parallel; it must not change meanwhile.
 func (h *Hasher) Part(data []byte) ([]Digest, error) {
-	if len(data) == 0 {
-		return nil, fmt.Errorf("couldn't take an empty part at byte %d: %w", h.size, ErrPart)
+	if err := h.fits(len(data)); err != nil {
+		return nil, err
 	}
-	if h.size%BlockSize != 0 {
-		return nil, fmt.Errorf("couldn't take a part after the last one, which ended at byte %d: %w", h.size, ErrPart)
-	}
+	var leaves []Digest
 	var wg sync.WaitGroup
-	wg.Go(func() { h.sha256.Write(data) })
-	wg.Go(func() { h.sha1.Write(data) })
-	leaves := make([]Digest, BlockCount(uint64(len(data))))
-	wg.Go(func() {
-		for i := range leaves {
-			leaves[i] = BlockLeaf(data[i*BlockSize : min((i+1)*BlockSize, len(data))])
-		}
-	})
-	h.md5.Write(data) // the slowest of the four, so it need not wait for a goroutine
+	wg.Go(func() { leaves = BlockLeaves(data) })
+	h.digest(data)
 	wg.Wait()
+	h.add(len(data), leaves)
+	return leaves, nil
+}
+
+// Take is Part for a part whose leaves are known already, by BlockLeaf of each
+// of its blocks: the caller may compute them out of order and in parallel, as
+// bytes arrive. Another number of leaves than the part has blocks is ErrPart.
+func (h *Hasher) Take(data []byte, leaves ...Digest) error {
+	if err := h.fits(len(data)); err != nil {
+		return err
+	}
+	if uint64(len(leaves)) != BlockCount(uint64(len(data))) {
+		return fmt.Errorf("couldn't take %d bytes with %d leaves: %w", len(data), len(leaves), ErrPart)
+	}
+	h.digest(data)
+	h.add(len(data), leaves)
+	return nil
+}
+
+func (h *Hasher) add(n int, leaves []Digest) {
 	for _, leaf := range leaves {
 		h.spine.add(leaf)
 	}
-	h.size += uint64(len(data))
-	return leaves, nil
+	h.size += uint64(n)
 }
 
 // Measured returns the measure of the bytes taken so far. More parts may follow.
 func (h *Hasher) Measured() Measured {
 	m := Measured{Size: h.size, BlockRoot: h.spine.root()}
 	h.sha256.Sum(m.SHA256[:0])
-	h.sha1.Sum(m.SHA1[:0])
-	h.md5.Sum(m.MD5[:0])
+	at := 0
+	for _, d := range legacyNames {
+		if h.also&d.bit == 0 {
+			continue
+		}
+		text := hex.EncodeToString(h.legacy[at].Sum(nil))
+		at++
+		switch d.bit {
+		case SHA1:
+			m.SHA1 = text
+		case MD5:
+			m.MD5 = text
+		}
+	}
 	return m
 }
 
@@ -95,22 +205,23 @@ type ringBlock struct {
 	uses atomic.Int32
 }
 
-// Measure reads r to its end and returns its measure and the leaves of its
-// blocks, in order. Each digest runs in a goroutine of its own over shared
+// Measure reads r to its end and returns its measure, with these legacy
+// digests, and the leaves of its blocks, in order. Each digest runs in a goroutine of its own over shared
 // buffers (48 MiB). An error of r is returned wrapped; no bytes at all is not
 // an error but a size of 0.
-func Measure(r io.Reader) (Measured, []Digest, error) {
-	h := NewHasher()
+func Measure(r io.Reader, also ...Legacy) (Measured, []Digest, error) {
+	h := NewHasher(also...)
 	free := make(chan *ringBlock, ringBuffers)
 	for range ringBuffers {
 		free <- &ringBlock{}
 	}
 	var leaves []Digest
 	takers := []func([]byte){
-		func(b []byte) { h.md5.Write(b) },
-		func(b []byte) { h.sha1.Write(b) },
 		func(b []byte) { h.sha256.Write(b) },
 		func(b []byte) { leaves = append(leaves, BlockLeaf(b)) },
+	}
+	for _, d := range h.legacy {
+		takers = append(takers, func(b []byte) { d.Write(b) })
 	}
 	var wg sync.WaitGroup
 	lanes := make([]chan *ringBlock, len(takers))

@@ -6,8 +6,10 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/iotest"
 )
@@ -24,26 +26,40 @@ func plainly(b []byte) Measured {
 	for off := 0; off < len(b); off += BlockSize {
 		leaves = append(leaves, BlockLeaf(b[off:min(off+BlockSize, len(b))]))
 	}
-	return Measured{
-		Size: uint64(len(b)), SHA256: sha256.Sum256(b), SHA1: sha1.Sum(b), MD5: md5.Sum(b),
-		BlockRoot: rfc6962Root(leaves),
-	}
+	return Measured{Size: uint64(len(b)), SHA256: sha256.Sum256(b), BlockRoot: rfc6962Root(leaves)}
 }
+
+// with adds legacy digests that were asked for.
+func (m Measured) with(also Legacy, b []byte) Measured {
+	if also&SHA1 != 0 {
+		m.SHA1 = fmt.Sprintf("%x", sha1.Sum(b))
+	}
+	if also&MD5 != 0 {
+		m.MD5 = fmt.Sprintf("%x", md5.Sum(b))
+	}
+	return m
+}
+
+// everyLegacy is each choice of legacy digests.
+var everyLegacy = []Legacy{0, SHA1, MD5, SHA1 | MD5}
 
 var testSizes = []int{0, 1, BlockSize - 1, BlockSize, BlockSize + 1, 5*BlockSize + 12345, 8 * BlockSize}
 
 func TestMeasure(t *testing.T) {
 	for _, size := range testSizes {
 		data := testBytes(size)
-		got, leaves, err := Measure(iotest.HalfReader(bytes.NewReader(data)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := plainly(data); got != want {
-			t.Errorf("%d bytes: got %+v, want %+v", size, got, want)
-		}
-		if uint64(len(leaves)) != BlockCount(uint64(size)) || BlockRoot(leaves) != got.BlockRoot {
-			t.Errorf("%d bytes: the %d leaves don't lead to the root", size, len(leaves))
+		plain := plainly(data)
+		for _, also := range everyLegacy {
+			got, leaves, err := Measure(iotest.HalfReader(bytes.NewReader(data)), also)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := plain.with(also, data); got != want {
+				t.Errorf("%d bytes: got %+v, want %+v", size, got, want)
+			}
+			if uint64(len(leaves)) != BlockCount(uint64(size)) || BlockRoot(leaves) != got.BlockRoot {
+				t.Errorf("%d bytes: the %d leaves don't lead to the root", size, len(leaves))
+			}
 		}
 	}
 }
@@ -66,11 +82,18 @@ func TestHasherResumesExactly(t *testing.T) {
 	const part = 2 * BlockSize
 	for _, size := range testSizes[1:] {
 		data := testBytes(size)
-		h := NewHasher()
+		also := everyLegacy[size%4]
+		h := NewHasher(also)
 		var leaves []Digest
 		for off := 0; off < size; off += part {
-			l, err := h.Part(data[off:min(off+part, size)])
-			if err != nil {
+			piece := data[off:min(off+part, size)]
+			l := BlockLeaves(piece)
+			if off%(2*part) == 0 {
+				again, err := h.Part(piece)
+				if err != nil || !slices.Equal(again, l) {
+					t.Fatalf("a part's leaves are %x, not %x (%v)", again, l, err)
+				}
+			} else if err := h.Take(piece, l...); err != nil {
 				t.Fatal(err)
 			}
 			leaves = append(leaves, l...)
@@ -86,7 +109,7 @@ func TestHasherResumesExactly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, want := h.Measured(), plainly(data); got != want {
+		if got, want := h.Measured(), plainly(data).with(also, data); got != want || h.Legacy() != also {
 			t.Errorf("%d bytes: got %+v, want %+v", size, got, want)
 		}
 		if BlockRoot(leaves) != h.Measured().BlockRoot {
@@ -107,14 +130,22 @@ func TestHasherRefusesMisfitParts(t *testing.T) {
 	if _, err := h.Part([]byte("one more")); !errors.Is(err, ErrPart) {
 		t.Errorf("part after the last: %v", err)
 	}
+	if err := h.Take([]byte("one more"), Digest{}); !errors.Is(err, ErrPart) {
+		t.Errorf("part after the last: %v", err)
+	}
+	for _, leaves := range [][]Digest{nil, make([]Digest, 2)} {
+		if err := NewHasher().Take([]byte("one block"), leaves...); !errors.Is(err, ErrPart) {
+			t.Errorf("one block with %d leaves: %v", len(leaves), err)
+		}
+	}
 	if h.Measured() != before {
 		t.Error("a refused part changed the measure")
 	}
 }
 
 func FuzzHasherState(f *testing.F) {
-	for _, n := range []int{0, 100, BlockSize} {
-		h := NewHasher()
+	for i, n := range []int{0, 100, BlockSize, 3} {
+		h := NewHasher(everyLegacy[i])
 		if n > 0 {
 			if _, err := h.Part(testBytes(n)); err != nil {
 				f.Fatal(err)
@@ -128,7 +159,7 @@ func FuzzHasherState(f *testing.F) {
 		f.Add(state[:len(state)-1])
 		f.Add(append(state, 0))
 		state = bytes.Clone(state)
-		state[8] ^= 1 // the size no longer agrees with the digests
+		state[9] ^= 1 // the size no longer agrees with the digests
 		f.Add(state)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -154,7 +185,7 @@ func FuzzHasherState(f *testing.F) {
 }
 
 func TestHasherStateRefusals(t *testing.T) {
-	h := NewHasher()
+	h := NewHasher(SHA1)
 	if _, err := h.Part(testBytes(3 * BlockSize)); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +198,7 @@ func TestHasherStateRefusals(t *testing.T) {
 			t.Fatalf("state cut to %d bytes: %v", n, err)
 		}
 	}
-	for i := range 9 { // version and size
+	for i := range 10 { // version, digests and size
 		bent := bytes.Clone(state)
 		bent[i] ^= 1
 		if err := NewHasher().UnmarshalBinary(bent); !errors.Is(err, ErrState) {
@@ -196,7 +227,7 @@ func BenchmarkMeasure(b *testing.B) {
 	b.Run("Hasher", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		for b.Loop() {
-			h := NewHasher()
+			h := NewHasher(SHA1, MD5)
 			for off := 0; off < len(data); off += 16 << 20 {
 				if _, err := h.Part(data[off : off+16<<20]); err != nil {
 					b.Fatal(err)
@@ -207,9 +238,25 @@ func BenchmarkMeasure(b *testing.B) {
 	b.Run("Measure", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		for b.Loop() {
-			if _, _, err := Measure(bytes.NewReader(data)); err != nil {
+			if _, _, err := Measure(bytes.NewReader(data), SHA1, MD5); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
+}
+
+func TestParseLegacy(t *testing.T) {
+	for _, l := range everyLegacy {
+		if got, err := ParseLegacy(l.Names()); got != l || err != nil {
+			t.Errorf("%v is read as %v (%v)", l.Names(), got, err)
+		}
+	}
+	if got, err := ParseLegacy([]string{"md5", "sha1"}); got != SHA1|MD5 || err != nil {
+		t.Errorf("in another order: %v (%v)", got, err)
+	}
+	for _, names := range [][]string{{"sha256"}, {"MD5"}, {""}, {"md5", "md5"}} {
+		if _, err := ParseLegacy(names); !errors.Is(err, ErrLegacy) {
+			t.Errorf("%q is taken (%v)", names, err)
+		}
+	}
 }

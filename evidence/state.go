@@ -5,29 +5,34 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"math/bits"
 )
 
 // stateVersion is the first byte of a marshalled Hasher. A state of another
 // version is refused: the deposit then starts its hashing again from its
 // stored parts.
-const stateVersion = 1
+const stateVersion = 2
 
 // ErrState reports bytes that are not the marshalled state of a Hasher.
 var ErrState = errors.New("not a hashing state")
 
-// MarshalBinary returns the state: version (1 byte), size (8 bytes, big
-// endian), the tree's spine (32 bytes for each bit set in the number of
-// blocks), then SHA-256, SHA-1 and MD5 states, each with its length (2 bytes)
-// before it. About 400 bytes for small artifacts, under 1 KiB for any.
+// digests are those of the whole, in the order of the state.
+func (h *Hasher) digests() []hash.Hash { return append([]hash.Hash{h.sha256}, h.legacy...) }
+
+// MarshalBinary returns the state: version (1 byte), legacy digests (1 byte:
+// their bits), size (8 bytes, big endian), the tree's spine (32 bytes for each
+// bit set in the number of blocks), then the states of SHA-256 and of the
+// legacy digests, SHA-1 first, each with its length (2 bytes) before it. 120
+// bytes to 1 KiB.
 func (h *Hasher) MarshalBinary() ([]byte, error) {
 	b := make([]byte, 0, 1024)
-	b = append(b, stateVersion)
+	b = append(b, stateVersion, byte(h.also))
 	b = binary.BigEndian.AppendUint64(b, h.size)
 	for _, root := range h.spine.roots {
 		b = append(b, root[:]...)
 	}
-	for _, state := range []any{h.sha256, h.sha1, h.md5} {
+	for _, state := range h.digests() {
 		s, err := state.(encoding.BinaryMarshaler).MarshalBinary()
 		if err != nil {
 			return nil, fmt.Errorf("couldn't keep the hashing state: %w", err)
@@ -44,13 +49,16 @@ func (h *Hasher) UnmarshalBinary(b []byte) error {
 	bad := func(what string) error {
 		return fmt.Errorf("couldn't resume hashing, %s: %w", what, ErrState)
 	}
-	if len(b) < 9 || b[0] != stateVersion {
+	if len(b) < 10 || b[0] != stateVersion {
 		return bad("version")
 	}
-	n := NewHasher()
-	n.size = binary.BigEndian.Uint64(b[1:])
+	if Legacy(b[1])&^(SHA1|MD5) != 0 {
+		return bad("digests")
+	}
+	n := NewHasher(Legacy(b[1]))
+	n.size = binary.BigEndian.Uint64(b[2:])
 	n.spine.count = BlockCount(n.size)
-	b = b[9:]
+	b = b[10:]
 	for range bits.OnesCount64(n.spine.count) {
 		if len(b) < len(Digest{}) {
 			return bad("spine")
@@ -58,7 +66,7 @@ func (h *Hasher) UnmarshalBinary(b []byte) error {
 		n.spine.roots = append(n.spine.roots, Digest(b[:len(Digest{})]))
 		b = b[len(Digest{}):]
 	}
-	for _, state := range []any{n.sha256, n.sha1, n.md5} {
+	for _, state := range n.digests() {
 		if len(b) < 2 || len(b)-2 < int(binary.BigEndian.Uint16(b)) {
 			return bad("length")
 		}

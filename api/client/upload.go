@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/api/wire"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // onceKey names a request, so that trying it again has one effect.
@@ -28,9 +28,15 @@ func onceKey() (string, error) {
 }
 
 // BeginUpload begins a deposit of size bytes. parent is the exhibit imaged, or
-// nil; fileName a remark for the person's own listing.
-func (c *Client) BeginUpload(ctx context.Context, ofCase evidence.Digest, parent *evidence.Digest, size int64, fileName string) (wire.Upload, error) {
+// nil; fileName a remark for the person's own listing; also the digests that
+// the service is to compute beside SHA-256 and the block tree.
+func (c *Client) BeginUpload(ctx context.Context, ofCase evidence.Digest, parent *evidence.Digest, size int64, fileName string, also ...evidence.Legacy) (wire.Upload, error) {
 	body := wire.UploadRequest{Case: ofCase.String(), Size: size, FileName: fileName}
+	for _, l := range also {
+		for _, name := range l.Names() {
+			body.Digests = append(body.Digests, wire.UploadRequestDigests(name))
+		}
+	}
 	if parent != nil {
 		body.Parent = parent.String()
 	}
@@ -69,17 +75,26 @@ func (c *Client) AbortUpload(ctx context.Context, id evidence.Digest) error {
 // PutPart sends part n, the bytes of content. It reads content twice, for the
 // digest and for sending, and again for every try.
 func (c *Client) PutPart(ctx context.Context, upload evidence.Digest, n int, content *io.SectionReader) (wire.PartReceipt, error) {
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(content, 0, content.Size())); err != nil {
+	p, err := parcel.OfSection(content)
+	if err != nil {
 		return wire.PartReceipt{}, fmt.Errorf("couldn't read part %d: %w", n, err)
 	}
-	params := &wire.PutPartParams{ContentDigest: "sha-256=:" + base64.StdEncoding.EncodeToString(sum.Sum(nil)) + ":"}
+	defer p.Drop()
+	return c.PutParcel(ctx, upload, n, p)
+}
+
+// PutParcel sends part n under the root over its leaves, which are known.
+func (c *Client) PutParcel(ctx context.Context, upload evidence.Digest, n int, p *parcel.Parcel) (wire.PartReceipt, error) {
+	root := p.Root()
+	params := &wire.PutPartParams{ContentDigest: "custody-blocks=:" + base64.StdEncoding.EncodeToString(root[:]) + ":"}
 	var out wire.PartReceipt
 	_, err := c.ask(ctx, call{again: true, build: func() (*http.Request, error) {
-		body := io.NewSectionReader(content, 0, content.Size())
+		body := p.Open() // the transport closes it, on errors too
 		req, err := wire.NewPutPartRequestWithBody(c.base, upload.String(), n, params, "application/octet-stream", body)
-		if err == nil {
-			req.ContentLength = content.Size()
+		if err != nil {
+			body.Close()
+		} else {
+			req.ContentLength = p.Size()
 			req.Header.Set("Expect", "100-continue") // a refusal comes before the bytes go
 		}
 		return req, err

@@ -110,6 +110,42 @@ func (e TokenRequestGrantType) Valid() bool {
 	}
 }
 
+// Defines values for UploadDigests.
+const (
+	UploadDigestsMd5  UploadDigests = "md5"
+	UploadDigestsSha1 UploadDigests = "sha1"
+)
+
+// Valid indicates whether the value is a known member of the UploadDigests enum.
+func (e UploadDigests) Valid() bool {
+	switch e {
+	case UploadDigestsMd5:
+		return true
+	case UploadDigestsSha1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UploadRequestDigests.
+const (
+	UploadRequestDigestsMd5  UploadRequestDigests = "md5"
+	UploadRequestDigestsSha1 UploadRequestDigests = "sha1"
+)
+
+// Valid indicates whether the value is a known member of the UploadRequestDigests enum.
+func (e UploadRequestDigests) Valid() bool {
+	switch e {
+	case UploadRequestDigestsMd5:
+		return true
+	case UploadRequestDigestsSha1:
+		return true
+	default:
+		return false
+	}
+}
+
 // AccessScope The bytes, or the record only.
 type AccessScope = string
 
@@ -532,14 +568,14 @@ type OrganisationList struct {
 
 // PartReceipt A part is durable.
 type PartReceipt struct {
+	// Blocks Root over its blocks, as in `custody-blocks`.
+	Blocks Digest `json:"blocks"`
+
 	// Next Lowest part missing.
 	Next int `json:"next"`
 
 	// Part Its number.
 	Part int `json:"part"`
-
-	// Sha256 Of its bytes.
-	Sha256 Digest `json:"sha256"`
 
 	// Size Bytes.
 	Size int64 `json:"size"`
@@ -760,6 +796,9 @@ type Upload struct {
 	// Case The case.
 	Case Digest `json:"case"`
 
+	// Digests Digests computed beside SHA-256 and the block tree.
+	Digests []UploadDigests `json:"digests,omitempty"`
+
 	// Expires Discarded afterwards.
 	Expires time.Time `json:"expires"`
 
@@ -791,6 +830,9 @@ type Upload struct {
 	Window int `json:"window"`
 }
 
+// UploadDigests defines model for Upload.Digests.
+type UploadDigests string
+
 // UploadList A page of uploads.
 type UploadList struct {
 	// Next Cursor of the next page; absent at the end.
@@ -805,6 +847,9 @@ type UploadRequest struct {
 	// Case The case it is for.
 	Case Digest `json:"case"`
 
+	// Digests Digests to compute beside SHA-256 and the block tree; one that artifact.deposited declares must be among them. They cost time.
+	Digests []UploadRequestDigests `json:"digests,omitempty"`
+
 	// FileName A remark for your own listing; never used as a path. At most 1024 bytes.
 	FileName string `json:"fileName,omitempty"`
 
@@ -814,6 +859,9 @@ type UploadRequest struct {
 	// Size Bytes; more than 0.
 	Size int64 `json:"size"`
 }
+
+// UploadRequestDigests defines model for UploadRequest.Digests.
+type UploadRequestDigests string
 
 // AccessRequest SHA-256, 64 lowercase hexadecimal digits.
 type AccessRequest = Digest
@@ -988,7 +1036,9 @@ type BeginUploadParams struct {
 
 // PutPartParams defines parameters for PutPart.
 type PutPartParams struct {
-	// ContentDigest RFC 9530, the SHA-256 of the part's bytes and no other algorithm.
+	// ContentDigest RFC 9530, over the part's bytes: `sha-256`, or `custody-blocks`, the root of the
+	// RFC 6962 tree over the part's blocks of 8 MiB (SPEC, Artifacts), which spares both
+	// sides a digest that serves nothing else; or both. Each that is given is checked.
 	ContentDigest ContentDigestIn `json:"Content-Digest"`
 }
 
@@ -11091,173 +11141,176 @@ func (sh *strictHandler) PutPart(w http.ResponseWriter, r *http.Request, uploadI
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1rcxs30ij8V/Dyfaq8eTKkSOpii6p8UGxnIycbeyXlpGojnxU400MiGgIMgBHFqHR++yk0gLmQGJKj",
-	"i5/k1H6SSM7g0t3oG/py34nFbC44cK06o/vOFGgCEv89jWOY63PKJ4CfE1CxZHPNBO+MOqfZgi4VGS81",
-	"qF4n6qh4CjNqntPLOXRGHaUl45POw0PUeSu4Bq7fsQkovT7U+XdvyfHhfp9cfH/aHR4eEZESPQU7NmGc",
-	"6ClThHK1ALnzVGouFLMTrM5HtabxdAZckwXTU0KJoimQlGVAOJ3BjnMgZNZH/2XK4qlbu0jJVCzIjPLl",
-	"tkHfX9LJ+mCXU1iFymIqMjBQmcIdTSBmM5pF5PdcaEhOiNJS8Mm2yc5hLttiw84rYS5BAdfUPL55noeo",
-	"M6eSzkBXKEqpc/g9D878/taghCV+Rom0+EoRseCE4rs9aV+GxEzNzFu/5yCXnahjMNcZddwDnQj/YxKS",
-	"zkjLHKoL/S8JaWfU+f/3Strfs7+qPQcWs/hTqVlK48BKV0BD3YPFmuZUT8slqSkdHh49x4reUgVnydb1",
-	"xFTBK0VSkfOE8QlJRJwbcm9YX2xHfY71TSnjoQWeFUiNzSMj/ykTk4gIOaGcKaSoiNzAMsIdRIRpmBEh",
-	"yURSrs1zhJIEJLuFhAgOTdtxi3iO/VQZ1xlvPiwR7mYFDXMq9SvHIgnlCeGCCD0FSWg2EZLp6azYguW7",
-	"5SbczF23mE17gTs6m2eO0Mz834wOXr97/8/5b2++//aCfr13eTb75evDD28h/yec38wOf/rH/MMv//r7",
-	"/vQi/+7nb0Ydc0y1BmnW8b+LMX497f6Ldv/od4+/3vt8f7D/8M3ovzpRiB3mUgkZYoQgwWKZKk3mdAIE",
-	"eAJJRKgiTBNFWWIY2TWHO319QsSc/p5D08GO7TTVnc/o3Y/AJ3raGR0OhlFnxrj/PFhbadS5605E13zb",
-	"VTds3hW4UJp154JxDbIzSmmmwPBiw4g2kzGYR6IqxplW5NPp+xNDpub/DGhKplRNI7JAkUBJxvgNShhl",
-	"IDCXcNtAwuAW8Awk/J0UswDDYH+A34rIEpBES0CpkgG9tRI9hITUjPbYVb0VOcLZLOssgdlcaODx8gdY",
-	"hgVfTLOs4P9mASQV0ioDjsufGHkEVBsmNxZ6auBtOAOBNIUKP149XZXZu2b68HE6SpNBPEiH3Xmuu3A3",
-	"ZWOmu/v14/Lr/9f9P5/vB9Fg+OYhcDxaEN1Z2qBQGFAY7cDgi3ICVGbM8BDUh04IM6RHUEFC5hJVtQRF",
-	"VJXvr8Eh7dpJG07VsN9/0pZ4nOVJSHs84wnc4YbsOdFTqp14gPgGBzKL14IwO0YTQTI/RWsibLWPBO42",
-	"bAJ5HND0hIwhEwui2B8bFmzGepYjpGG2gzJghGgLZYDZUZ+B8/wAyx2WdwPLV4pcfPrhrGFBNzjMM6zn",
-	"RzZjAV3uVJOZUJoogXo6Aa4lA3VCDvtkgSKMjmuHaAWhGQ4b5CCH/cicJjbLZ+4szRi3n0r5ZGht0pIg",
-	"P6ZGE1zfy0eeLRHhyoKXKdSkGkWqGaQtJNsss6LY7UAKVT3wldpGqKI++DMQyCcq9U/5bAwBZcZ+X9Xs",
-	"ImKEIRk0LM88spvaNqgQyaDf30YmxnwLC4qP3NrMRJrfyd9QOR0M+l+dEAW3IGlGqDRmVZorSKztezA4",
-	"apQO66KhlI2o1H7T777Zf/PmqP+6Ez2j2DiHuZD6O5bBT7iQsIVtzPUG2JufdlSZJc7Vmyfpily3qu9n",
-	"97fX/Xzfj472H8IqsF1xiMSrNq2biymVV+zX+tKlH+kZ6NkoeZtVv7rSd0Ko44XmNw4LULoikF81aoVG",
-	"3j2LSLsUm9dr1rSrqqrFsyzp53kmaLLZGFCglPOGBFCa+xGejNIHM4KaC66sTvVJinEGqN7H1l40/9L5",
-	"PGMx8sW9uX3i69+UdYTtNqEfF2dckZZ8qaeobueaqNw6ZRBQ7uXSz3MRi3mDOovcAw166+eJhTQWfYZe",
-	"shUmE1KqvWfmIp/NqETzgSYJswzlkxRzkJoZGCFLidb4BzVHErhmKUPTvObBmVfev++MMxHfnAuhd5eP",
-	"qZAzGtA0vsPvnfWrSALoohSSJBBnVEJCmK4DQNJFaPsSYmC3kARtbnQwWKqUtyz24IWETOmtwZx/283m",
-	"Rh8LkQHlZnjnr9p5vyrIZ771nuFS0PVf778+GLwZHpQwMnLt6KBTEYHH/f7rwfHx8PDg9UH/+HhQkYb9",
-	"oDQsD9WvpavNsaQSe8WUFfB9LsYT498gxs14xaoFPZ2ikmXQWqHmKWJ5nZ7oxFiduwM3AU1ZFjCh3tkf",
-	"vOtBzIEzPolILKSE2DykCLICJ2uMVrh1WhzTTOvgQqWkS1yGU8YCEu6Oxrr0d5u1rNkaERlTBUcHJ06X",
-	"doq10UCmkOH6CoIwI4WI3mgn29b/vXnmIeqwZHcAF4Cpb+t757d36rQu/BFkRpdEAdRIe38zlUYdgx7Y",
-	"uirUFjxTW6VtZiSII59iQAeXkk78hppo+0dmXe+t6Bt9dyJFOlfrNI1fB3Rmq0GkTCq9Mwni+QsQIIe7",
-	"APFZ32OpHtxZP2NBZ86rADzpBRW3KnztLoJwm1LG2zMF8xb6fc2ZUJpqWAddK0r1bogd/RsZ0LQFF4ff",
-	"W4yN2wkLd/yJzGg8ZRxeKbIw7DAV0h16ps0TPKnLho7hA6Fjb79YncffG6xdF0TFZcHYyD9q+aCQ/v6o",
-	"Nqd5YStZsGJZFkYOrh4dQXoRXDGlPaNvQTWXRjWhTsNVhJK5hJRZT5l17wVOX3229QuKo+OjIak8ReZS",
-	"iHR3oVCQSP1Mrh6fyjLCQLHEs36GzQ/KafMGVRnjN8qZ1/0axg6Gz6c5RJ13VgFrjSKwKtRcK+vBdIrc",
-	"OmbcD9v5/rkdb1W32+mVFTSUc25RdJysby0KQCrzqEFUKgG62jDdlEGWeAe1vRphnMQZUOmc9kIZNqyZ",
-	"zqw+sqJlo6YfZCdQ6hc7qBHl4Yb9/je76BW43BbKvdlpQNbRWWGl4iP1xVQfDqyhrcZ9S7M8wBXPtCL4",
-	"U4RAl0CNFrYBWoVLpjPqGBOxd04X/wCl6ATWCMvCyQOgWHOQtFiaggQet9ekcfmlQYQsb8EUED2lvDBd",
-	"QkfNvhHw71rlrbS2FJvwVeunRAXf4HLCxdURWxgcLYw0tyJvnxlM57ppRStYwOVF5Xa3HfKGIA/neY3I",
-	"0QHJxAIkWjCViBKSsAnTK/JyfDgeHydv+oMD2k+Px4PkaADDAbw+Pkpev0niOEkH+4fDdLgfJ/vDN4Nh",
-	"evDmsD9+8/oNhYPjg4N4xcXW7x7Tbvr5/uggfHX2rmJztCKi4F3HCzGcrfxldw1vXfEIofQ9v4XMeVbC",
-	"ULG+pVWgvLu4eE/AvWydv4IDngaqcwkjMqfLTNDkcjkHUnUi3fKkx3hXCy3QkRT5J1G5LQZQv/Y/9xSb",
-	"GM5vtm+AiNBDJY0lBGZzveyRD3kygcSbyxVo411lRLgwn+3thQVRjQrvO252w+OXH9Lk+2zxr4uzozN2",
-	"kP/IPhwjkRUbMerKhq2gp8CvvzP69b6DS+2MOvaXzqjzj/c/vz375zffdB4+P6yiYwsHdZEELen3I0dJ",
-	"KZdlHFQsZIDn0fkc4ymCbiBe4zH+UcKMLb60HoOFkdAivqkf8mF/eNQdDLrD/cv+8ajfH/X7/6rSeUI1",
-	"dDWbBYk9zqhSofUY8X8DS8d8R06NMEqEW2J9Efbn0AyN/pAzdKnhj+hiS6n0NFY33M1Xs2d0iaiQp2+F",
-	"AWG8C+NaiiSP2zhkPAsMzA8VRrDRqeCfe4gMde+uZdwwHqCtHxivR8HUMRfnSotk2ZOQAVUQtOnm+Thj",
-	"cTDu4+LTD2eVq2HDS969P/d8eCeG65TzFjo3EqXc6hWnUi87O99jrXBzvyoHVn9ULEqqIKkgturVKakt",
-	"Kg9+UD5UfUjtOU/GOFizJp5KwUUmJsu/BOt5SU/Kk04CxTjq8EnIgKbfUzVt42x/eVpFl4cPVHHkWqx0",
-	"C/n9XdL2Ghv6ZsiE3RraEUSJGYwN6NboDu7mTIYUt5+5ZplRz/iKribmwHu7EVGLK+o2xNbSDRfvwNKr",
-	"F2xGMojd6CGIZ+fNwutSO3kIrd8773urazYMnnF+0NLn93gH6Ms5NEOAqTj7GiCS6ekjnEeeMTJFaMZu",
-	"A05hpanOm3Murjri5qpTZzbiZqvp6EYN7QUD9ZRLlmjvrsQQPoapGtZ3GUBzdYaVXeUJ02RO9dT5/Hw4",
-	"HcnnT3ZStmexK1Cr8L1yD2EY3jKbFdHaXhXcciSjFc9YEUuwI+s7w1DJhZB6amwnvJ2nqQa5oHLVy15I",
-	"2IMXlrDV6Kzd35rnci7UVvZXgvqTewGZ4A0EqOtSkDEQDHiiioyBSpAREXzV4mD89t/7vw+7rxenp6en",
-	"O94K4JTlsqMCSZsJ5FO5zXX2YIxyYxJTTljxhqUM54/h+cwsoQZiq0d+ru7IKpZrWCyXUUnEaRs9UV8c",
-	"UyQVgZuJL00EKzjyAwWRoW3cTJtzyokLAveZKM7TTtiMTgI8j1byhzZK85VolhZ6SEy3A6qEbIN1/tZ8",
-	"XQ0XXvFdswnTNAua+1bF/bGVXN41oqHw4rkLhf9XAxtwew0OjdIGO8H4KK/UcososqCKUHUDiT+AO0Gj",
-	"HmawDhO/zd1xipeugT2gNaBseH9smK7kFY/Mzgu2RkVgpW2CQqaY6LKjptxO2s2pbHWJVNyeb2RwGmYX",
-	"+KDZuKTc3VVueufSPfYky8+FhXsHRUENft0FKOsMoAhFccRQnvQmBvykWBQknICiGQ7neVQsCgqJ/5FY",
-	"lOYYnpIq1hZgOI73sFgMYYgl411HPVYtJJQ45xy62pegXS4RJLuFZDjHXSus3cDSe2MzMWmMjotB6nbS",
-	"ZGcO8ELWvZAt2KRza7d8/t2uIgpTE/CVSvpEKaKsAGHGQljLt9jRs+qSr9uhSMKtuIHkrKXTTbLJVAcv",
-	"E6hGGjfEwlIWUw2EZplYqJ1P9rkZO3S01fyGNXilH+GKRqfHDoL0wj8XdkSYNVlKqwxZACjEJX4Uk0fe",
-	"nhoTZE3NqaRrB67e25BnTLngLKYZ+XDx8acqMNtHbrQ7pmzCAubhR/ze63dlsoMaEUrGVAKZCqWLshCV",
-	"Rd6yBIwV6b7qWfSsLfL3XMh8tiG+1AJmRmb0xnrLigTIBdMclIKk1C6Znoq8/KVu3Q8rsVBHB9uin4ox",
-	"1tf2v0CylIE0XLvAXPG81eYMaKzmqQWJhWITvgrCqK4Ua+sPlEbscOiRt2Jm9Ca7e7yPXvgs0OpcMFOQ",
-	"3YIiii7JGFIhgSxFbmTYkgi+fptX4sgNU0XRXkbHX/fpYDyM95Ovvw2a+lsC3fBMFkRfkFboGH5cMYDb",
-	"WZtV/ryT8PTm3aYjUV0SGn6tjKANaXqtGCNymO1BbhVp4N54IeWgJTcx5yJssJlf1ky1GiIfZ7IZnSuk",
-	"iQajlcxCzC8RhoCVTtVqOEx5St4uxyDJW8lmQH6xkmUH31flALiYpJq9gNddVZw5ZGw7JW+bAgis06kG",
-	"SabKXBovqBRdrrg8i4j5NSKszvskU6S6qoBJ8gLmQt3BGkywd2c1KbNWnfTeid5qnGsbR6yvJYRiY1Wf",
-	"l/fyLaEs0cOd5JKOM9gVvj8KtPjwbXSq27JINWm5UUBiBm/4bGEycD23adtoL5VUtb9/eHhwsD98sZQq",
-	"l8jsEqqKeEcEehOql48MK8YbJL5mmKx5lV/K4lqn6/AWy7zLFpvEdOyDw9fEJWVGVulR2lA1mYGhKRSy",
-	"IpdELHgo0j8JJfTaAXglAhlZ8QkZS8rjqVWSmOqRjxjaMSqyHbtwx5TR02LB04zF6GSdL7sJndEJJBFJ",
-	"EC7dGVMzquMphhWPWZIAjwir1FApH0BLmtMsIhkmg3c9PCMyo5khUfwX9FQkXS50Fw038535gAIjwjPb",
-	"LdeEH0WuuyLtLhhPxCKyKe44gCETlTIDg8jXheky3k0zYx5FROYZdF3Oe2SgnUEXr6TNByHpBLppnmUR",
-	"0UJ0MyonYP9VmZlHy5wbAzOJSM5prqfANSu/uKUsszPnXOXzuZAaku4MEkbR0xARm/3bjTOB87uPjBsq",
-	"zECvhhOXy2sOfmsyiRVZSMEnGJVpVWlBEoGR+POMMo6ZOCooTZIiYjsgS1aoYGRL7WAwNNIr0Hja4qK2",
-	"iA0PxbQZgmzleW6Ix7fBB2bPBhBG51Jris9cQoK47GGwCS7/1/7npuTDAGQq6BrZg5dLaYQ3Pr8zTLwK",
-	"unZ1Ha5YUhDqyNcWs2eopnk/OTsmLFXXz+KoqIhhDUNbticW1mDePIdPTW7hS8qz3VigedAuyJ59FQ7O",
-	"Mhyk8GaH/DfBQIzLKZDvLy8/EftAPUepf7xt25gF01Dzyt/FOSFBqse2XP6prSXGlGVoQRtW0jhYLPAn",
-	"LEBWLaNFWC1k75XyqmI54WHaj4e0nx5BPzkYv06PoZ8O6HC8Hx8kh3CU7p66d0p+Pj9zSUHr+13xQGs9",
-	"V6O9Pe9s6Xq0TZie5uMeE3vum8SXOlB7G3noioR3eX0WIQW+IytpSxgGlYB8nDE1heQJRn7QrJn7gQkd",
-	"ixxdnZClf2Zz/2Vdd38+GzdEDueYbAUWI+2i5NYqNsSUk0SgYbsQ8oZwo4kghx0v8W+AGKYQ36hg/Rm5",
-	"rHDnwvuwu6vcb+ytmSIkpgwCls21KACXgAs0DEvchKpOrEVLmyEjv62NALfrah/pXAJlBfZcaAt3524N",
-	"WJwNSWKrAK4EUVBNx/Zedd2Uv2kGHtOr1BCu2TEvTZI1RwAlKSysFFmJU7CFA8XNalo0SQQovB20N4O7",
-	"pqWJmwZUPcbyv3TMEWwJJeWlVPASonQ7NySl26Q/LjRELudIw104BRDK8p+7hpPvENzol4+53UUxXL/q",
-	"Zwh0fEx5gHax55rNQGk6mzd56MwDXXwCgxBzPRWSGRTZWq/VWPlXqpp6Zmzj/cHRgFyyGVyYAc5BzaPa",
-	"hRu5nMISFUsMEMfJ3I12MeoodOXAFN44kCXUwbxVSs3o3Zl9eHC0Du/iemZzGR57AWT2Xt5qTKlydyaQ",
-	"rBDCiMQGRZbSDX8jOU9AkqXzCpC5yFi87JHvzJkZ+Sv8qIRB/agY48AyOBSWxjak6gbRMzE2YUYNACfs",
-	"1tgRPrHda/I9cloFJxd+N0yhz4BNchc1sMKRHht/Uha+9ekHwfjbqHrewxzHmOLtr1xsbTZfqW2Ny6Qs",
-	"gwbHP/7UQqj6EnfBk9zGIGqZ7RTSc8rcJLvBZojiituLWiytj0lFTZANS1TMqrf0bxMh/csNBfyenFi/",
-	"q9f1zeB42H8xl6uTpvViVs1IeUocr4MpqgE8XNnnyaWUsCqpnoKCsjYpe4zEK/nx8HCVIUednLPfc3AP",
-	"aJlDqMBPGIwYDdJw6RQIM0FdzHms0cdWDcu2jy+RX92C0mxSxsw5EmIcbBqVFLeAD6q5WcrnlYD0yttr",
-	"lH1RCS0J591gui1m3fi7pLWSjtV1F8E9hrvaLdv6ArZ6mgviqa+x+tz6CvOxS2ZofRvgJKMVZ0ZkoQ1h",
-	"UxuMRixmM4MCLUKFIBqii1dMW6Dx1OULI3uqRPJmmQ/KiOyFxNLeoz1WeVgn1s3Zw6GVrofkVOS9zytW",
-	"VaP82VbaPs94Vaj7H0Jn79KnbbQT1LacE8EMDFvp9uj1wfFXgSB8fPDfDdkhH7HlwAkZHh6RMdMKlczC",
-	"FlRaSIMDW1UZ1bZpXfpocbMxa6TICPl3KPjoAmJhjic6L7hY1MY+rhUCDvsRzab+3eBms7li32LCS33R",
-	"9rutNl0NcrXJartqROrjxNKpLeBlCN9g9fXhcD+AVKXMh5DBVTH2PvxyueKdWn6Yjv8es4/sw3c//3E2",
-	"+Il9OO7Bfr8XDzNeL2F80D8+2tpQAlfaAH+zDvOLN3rw2Sq/zSUfMdDpCHvkqJEw5tIIH0O9efTbQndt",
-	"vlIFxpVUVTNQ95ZKbChhRvzwy6VD7edVXFZWGlWgF8RdGWneCm0+prhwM5XuA0i87bWiTrveFDvF4xcF",
-	"BXY3Vx+ZFuuaXLgCwm7WMKjy1vR9ThdkZmwuRjP0glOizTDerlsDUia23oZVoz23h4ZYl2A9koaX3XiY",
-	"jeNbl3gbARl0hm+LGzFbi3aIHrE1mFtTpEvQwvtPKSbS1f97iobbmIT5jqmYYpXdbamX+/1HpF6mjcXQ",
-	"bTm6GZU3Nn++92R3+67RNCf4SX09wLR7VJuo97nUtn64Q6RNq/QZM+9Fs6WGSlPp9x7nuuhC9MKhM3Zp",
-	"m6rJ4u+WR87ozWosz3CHC9OGomK2QUFxa+OCpex8EaEqBtQfayd6i3axGhq/AeIM8f/i1Z6jjr1z3gpg",
-	"q1HBnSaCY92fMRAfVbeW+3vQyjivpki5oKiCHj3+K4hyB6pY+eYcYcvpnhSMaCNMvlQYopvtmRKuHKPf",
-	"Jjf8pM0QfIJLxMYvjMEBMlRssJ3MaObdp55zGz2gcPBmNgTmhHDDxIrUdYq3CD3i+9UM+sODsv1mRcn1",
-	"jap6SVLXac0boWpMbZMXm/nACZkJ6Wo19r907ffqmVynDCwIEueS6eWF2ZIrA2j15QBmrGUpUrJ3O9jD",
-	"D7YBYTXxvWh/ia7vFatqqvXcdlBgPA30tTjH2BdFFlNBMHPPdombM4jxHLu0a+JjH6zv/gZgbv1PFvVX",
-	"/IpbhY7GyOz847YjmPMQOIMIq+r5FDGcOGFYdtJYvVfcm72/5cnE8HQdueJNWL1MC1uaAL/pok2M1ws8",
-	"cVq+ct1Ur7jzJ5+UCR1FzROMZSCKLiIsBM0mXPkAB/KTGItkiZcjWlit+IpT7oYvOhqdfjobEUoSoZTt",
-	"g2YLbPugRoVaCPq4ICEiTTPGAeH0VnADDaNmjq54l1iSts8XBTEXkmkNmG+xrTamGcOKP2vzgAR0EZhp",
-	"izKjfyscPZEvT/cV0ZLeQoYFKdBfQ0R6xclqPcQeOeVlxUb7jvKJIB8uPv5U2lq+pinXApdlpJHtOSnS",
-	"VIHbJON+4EuGTQgl2Ju3/f1j8+PPl2/xbRzbB6QW2T7GnrMkPIaEFMk8RWglFoMU+F3Ob7hYcLMnrEM7",
-	"B6ohIdihhZQ9YfGV4tdKBCz1kUmvFLEHGNdlCR2kFNKQ93VTp5Nr1/vo4PD1V0WLXxsidh2LBK5xNO/e",
-	"LYsDmh0qgIKeD/oHNsMAW+yZs2KewBjF3hXvRJ2MxcCtLCj6iUjDPuY0nkJ32OuXbWAq35UhYJ33/ri6",
-	"OCZ/UjpR5xakdZ52Br2+fUvMgdM564w6+70BDm5kAnKyvdoN+EPU2ZtigaI/zI8TCEay+41GeFBR2qBn",
-	"G1WoRJyQPYzD+INoyDKnWgrbTsyIw6Kvl6+FtNKeZtjvb2hN064ljZsh0JEGy9/0bHRsSvOsUZIVa6v0",
-	"tymFQmf06+eoo3zdvGBcjq/YZJg8naDPxaMLPS4OXI0Qf08Ng3fpDBgkEhUtl4xWasgUXYLWMZBljjgN",
-	"P5yAr/5eB/25i5R5MciXgU1h4MeUI/QP+/tfck4u9El5dW6zAxdOf3MGalTcgSu6NIJ2+WXIJBC+1Ugx",
-	"mmWw51oO7t3jpfeDO7/4030Gt5A9rPx0O9grxN3evb0nfNjDZjeqkfoup0D2h13sEFc0py1rm7wh/2Df",
-	"EjsGZgTEVAM3nNnyujrZ/R20L1vzrZ223uz71zBwy0eKqjedh2j7s7XG4Q+fW5G7iDXortIS6KxOguXN",
-	"COO28E6ghfk6EC3cei6lzfU2X2nY3EBc7oW9ekf8stN0d6Vx/U5jlG9U+shvehOfcW3gd1xwpWO8g8pj",
-	"DlFxbLAJmKGbChFW2nBVjktB5+7AhEm/gvow50XNoULiGMHidEQMhFG2pkClWZaa+nRjatsq4kG54q7t",
-	"HDlLUSFObcVhZEWCc1uhCIfP9YiU6ivqUahMG2OOc5HzGJIrPl4Sj3xrqGEix1RkYBN2Kh0dbW8QNoMe",
-	"ua7g7hpv79GAv+K28a8H0Qm5rhPmdeRN/bF33KBSbRcZmZFcg38zlI2hckZx0VXYyCYntRCiW/iDW8CX",
-	"ZBDbX7C9LXd40Ldl/p9mOnW8rjCfUywxa3s5q21H2T7snq2xnkdxri/EcIb9oy8JbnfgqnnafxJ4+9eL",
-	"JrA7vO2p/S8iHYz6t7s4KLqPOc5fZ0Q/MqXf4hNt+Y/1jO7CI2xn6ZYcop1GXLRuC/XkRI/tE3TbmlhG",
-	"cAbK5leQMMMmHqso2Ls3f86Sh0Zc/B0QFe0xgeO+PICbmIHtof108Bpx7ryUO4Jyz3m5GhWbU/ItnZxp",
-	"8gebFze32D8iFok1gdCXve4OC0lsA4N3bsIvg6M/2PxZ2LUD03908icefu9UtQ0AtpHq1OjNe/f4d9u5",
-	"d+l4LYnKjvzCJx+X1mTrGVFUZGtQxp+DD4Qqo1cA7QqCVuBczW0JsoFfsHxSkV+ATnkfq18G6kfVKNAi",
-	"88k9NqXqivukBFebQE+BSZuGcEIO+gdkMWXZSlpFj+Dk1xidn4AyFgaHK27tBvelnS0Dmo7KxAe2WljK",
-	"WUrGJmEziAhkCgcq1lykRvacL7hSLasINTImjH/OeqXtBbAxaNCCwiqWRbUYwyGn9BaMjONNjLHEQFsS",
-	"PnMQ2IWGNdzpPUzVr1PvVhZ4St4OLz7Vk5x+vvyu++b5HV6XJTbcdHEVOJ6GMzEpCbiscDsXqsEzVdxz",
-	"SKDx1GkgeBNlr0QyrB+JSfzkwsYyFGktPlDY2PFXXILOJVcueZVNGKeZT2zpEZc57a1aLuwh8OfcljCj",
-	"Lux3JiRc8fI64JhcV7KLr4tDspL3X97RosPBBkecWPu8aJ3lHhkeHpEfwjb0KV61vXd999yNyLfC5lo+",
-	"C+urhGg38L/dQrDrfe0fXtQb7fNY1g+BbzRjvTYnYQLooC05+LILWtbS7Z9DhNixDTOrhMpvkCH28969",
-	"S7DaKKs9xbVjdO9d6taLymq7tE20+lx6uiV8PODOL+hSpJogXIYFbOB0PwEkrk08m0w1uXbZItd411sv",
-	"qV8GftjQAheSYM6i6wZwxT1rdFXmeq7iGvmbq31PrqvRlddfEYFFHXtFskfhN6zFg3I6qw1yA8vrr0Is",
-	"6q0EqqHS+qK1eCyrCGGJu88vw+jWmx4EaOgXrxEFWxts43GDF1hsE6WXCzwhlgsbymCKqKlYcJuwYMMw",
-	"n34Y/mHrkhY9SlgV2cVh4FouK2fBB3s1umRswklbavmYuvbwfy3nTVHr/MWdNza/rp3zBt/Zuzd/tgiG",
-	"M9svveUJx3FfHsCNZwUbWjyPULA9F7xMKJsz7A7eL+vQMXB5rEPncXj7j0Pnz+vQ4Ui/m2j1BpZq7/4G",
-	"llsYge1T2Y6efjCjviwbQA0iTE9G6XkmJoCtDLDEniuhsubASZiEWIuqRHRZPE0A/REzYV4MMLUEoTCA",
-	"Aj2zX8J1sKm0fJP7IBOTvVhwxRTqiRvdjJXH2hLod1LMdlEYLsUL+yMre2hAFua7Hh8NSQUsZC6FSJ8f",
-	"a5+kuHVRAEYQYfkahuHoElJ2ZzkL9unfhL9aiZxG/aJS4KOtly2Bu12Qh2kaL6uLFJtoQB7GXvmo5QKT",
-	"tCgU9KIorDVr9OWImhDnwk17HgBBvH10MalPBOmmVvarofxBsJp1nH46W2MsMufcMJyiz/jzszVWlsVr",
-	"DPQz4FzNy2y0jj7WnvxLX1yvFVl/cRuoBuZKautmAV17a++++nGLMvSx3oexpUVbm+fLoaLpFNVLbz+P",
-	"wlRvf+CtJ+yhsBEltjRNzZtWB/6ZUjm4Uk9/UsdTvULPJqfTaiGeL+dvchBsioTCXyNfGsumbNggyecg",
-	"EMQhoUX+g/To9IThqWCVLPbu7T/GqL5PWQYbD2mlfFVbSjl30+wUVlhMgxl/Oxzn/97772cxmA0E/mMt",
-	"P5FTrdYp20SGRUWZsKe/KF6CFWWKkhtWdf7wy6W/uEF++P4CC9As6x3cxIIbLnnF/2YTD1cq8UohtPn9",
-	"qxG5Zkpdk2/ItcrH5q+2Fu8rRVgSkWuaJ+7bK56Jif+aUX0dkWu4m18X15EpuwUyYzzXoGxtwIhc/6bZ",
-	"tQHL4IhoQQbDN1c8nlJJY43JQ3hRgVnV5C3mAqDX0ZaUN5s66ru0FhVyUyEDuHRFZl6CBdeK0RjsVYe6",
-	"6y4Wi645c91cZuhls9n1jxo7eDKx9kpkb3LMRJVyRRhKrTDf7steo1p4B1Uxe5dg63Mz9UTHSYPK/P4u",
-	"ntoAW38MygPiaqL4qkPhCwbtK68EfajbaqyQM02w9poqGqbbtpmQYXyK7UsGNJ5e8ZTxCci5ZP42EI1g",
-	"W1eexlNIsBmZs4DJItyjjOkGB62tIPOSiMYJGp2sLjXVEGEZW/MCSVJUr6jlxWxNtmelsECjmfSze+Yv",
-	"bSBVSj68uGmkAIM9VHG0yRgmtHrOitIKD1GD0v0tTBh3hRr+pEp3vQZEk9IdLPTw5bRuX+sifDQdpp4D",
-	"8Yiwsl99ENn1Q7d3b/9xhm8CGdh+wyvxSWMh9SMp4Wc3QehsHWwor3RScGwM1iJIxvNnifpwc2ASrlL1",
-	"++3qsWgyMV4AEv2/HrX52FY35PrlyA5Et5cyzmxh8uaAQa84+IwoR942ANTJ8KTSV3RBXRTPLSQ94pZ5",
-	"xROIM3wS+xk5rdXl8/l4VEUOhkNyvdIHyYX/VZohRVfcmMfWmk9zRTNf8IKVmYWbwxdJJXrxiq9GrwUV",
-	"6O8QWM9DfV86xDCAvT9PrOE7xzDDOeiGnjZFGqpnDzXcsB60MR0snXPft8p5hjNtKawUIaUTryH6cJcz",
-	"jlUm9u7NH5Qy8zwUDRHfcLHIIJk4E7OSump0dF/mzBCNLb1yQtTq8cKKCy44eIqFKQmkKcTaR5GvlYnD",
-	"GjQ+tu7al/e6Lsqy2DdSKq84rWYIZLZKnqs/gKbCgmJxGpIxrd1CNZbLK4OKr/j1elut68gVBMIYdcbJ",
-	"NYc7fe2rBLkiEr7TVoAtfMr1J/oIx2jJEbarx2YCW3hup5isqofpjLdgOc+e3llvmU+ldgkP9UzsL8tu",
-	"qj1SG5a91gr16WfbCCMkVNfnM3CE65ZdWTTr188GgwrkrSettTreRSFlKrWXxl6BqzeQyGXmimaN9vYG",
-	"w9e9fq/fG4zeHBz0kVDcutY0AXED3Ca8VAJwe2XZHes4MNQZAKcxQmOS0hhWeuS6l41FGn4VS18pm3ah",
-	"MzHpapa5xh5MY59MMhOcaYHVdeqJOXmC39ub8yXWgazMiQM1zGp1iEpHML9JG4u8/lLtItEVEFtWwVNe",
-	"u6y/jGmz7qYaZtW3fODQ+jtORmF/EU7YDI3X4j1PVOvvnYOWDG4b3iuzfgOrrF0cVFfpXbZhWHraXG2y",
-	"5l72t7cPnx/+bwAAAP//",
+	"7L37cxs38iD+r+DL76fKyWZIkdTDFlWpK8V2NnKysdeSL1Ub+VbgTA+JaAgwAEYUo9P97VdoAPMgMSRH",
+	"D3+Sq/1JIjmDR3ejX+jHXScWs7ngwLXqjO46U6AJSPz3NI5hrj9SPgH8nICKJZtrJnhn1DnNFnSpyHip",
+	"QfU6UUfFU5hR85xezqEz6igtGZ907u+jzmvBNXD9hk1A6fWhPn7/mhwf7vfJ+Q+n3eHhEREp0VOwYxPG",
+	"iZ4yRShXC5A7T6XmQjE7wep8VGsaT2fANVkwPSWUKJoCSVkGhNMZ7DgHQmZ99F+mLJ66tYuUTMWCzChf",
+	"bhv07QWdrA92MYVVqCymIgMDlSnc0gRiNqNZRH7PhYbkhCgtBZ9sm+wjzGVbbNh5JcwlKOCamsc3z3Mf",
+	"deZU0hnoCkUp9RF+z4Mzv70xKGGJn1EiLb5QRCw4ofhuT9qXITFTM/PW7znIZSfqGMx1Rh33QCfC/5iE",
+	"pDPSMofqQv9LQtoZdf7/vZL29+yvas+BxSz+VGqW0jiw0hXQUPdgsaY51dNySWpKh4dHT7Gi11TBWbJ1",
+	"PTFV8EKRVOQ8YXxCEhHnhtwb1hfbUZ9ifVPKeGiBZwVSY/PIyH/KxCQiQk4oZwopKiLXsIxwBxFhGmZE",
+	"SDKRlGvzHKEkAcluICGCQ9N23CKeYj9VxnXGmw9LRMQNSNzSnEr9wjHGEblSU2pQc4XLv4pzpUWy7I4z",
+	"EV+rq8jSuRDaAeSSmxGPjo+GREuA9VHxPfPwK/IP9h356vzD29cR8ZSqvo7IAvmPmlMJioyFnl5yxRJQ",
+	"Bna4D6KnVBMF8gYU4UJPDYlApuDELNG80SNvaTy1zzFFJuwGuPknnkJ8DUnvknvIW3FRwt4BrOtguAkF",
+	"cEtn88ydDwOib0cHL9+8/ef8t1c/fHdOv9m7OJv98s3hu9eQ/xM+Xs8Of/7H/N0v//r7/vQ8//7Tt6NO",
+	"1JnR25+AT/S0Mxr2+4bbaA3SrOt/feUG/d91iH/97ejX0+6/aPePfvf4m73Pdwf799+OviJ/i8jfWr3y",
+	"9f/4r04Ukg25VEKGpAJIsCRPlSZzOgECPIEkIlQRpomiLDFc/YrDrb46IWJOf8+hicvFdpoqPCvAOBwM",
+	"o86Mcf95sLbSqHPbnYiu+barrtm8K3ChNOvOBeMaZGeU0kyBEUyGK28+02AeiaoCg2lFPpy+RYoy/2dA",
+	"UzKlaurpk5KM8WsUt8pAYC7hpuE8g1vAE5zn76WYBbgn+wP8VkSWmBNnzh7jZtk3Vr0JISE1oz10Va9F",
+	"jnA2yzpLYDYXGni8/BGWYS0gpllWCEOzAJIKaTUjJ/JOjHAGqs1xNqfYwNuwSQJpChXhtHpmK7N3zfTh",
+	"Q3qUJoN4kA6781x34XbKxkx39zu1Q/fr/9f9P5/vBtFg+Oo+cDxaEN1Z2qBdGVAYVcngi3ICVGYMpFMO",
+	"TwgzpEdQWxR6CjKqqkyKqKoQXIND2rWTNpwqZDGP2BKPszwJqdJnPIFb3JA9J8h3rayE+BoHMovXgjA7",
+	"RhNBMj9FayJstY8EbjdsAnkc0PSEjCETC6LYHxsWbMZ6kiOkYbaDZmQ0ihaaEbOjPgHn+RGWOyzvGpYv",
+	"FDn/8ONZw4KucZgnWM9PbMYCiu2pJjOhNFECjRYCXEsG6oQc9skCRRgd1w7RCkIzHDbIQQ77KLDZLJ+5",
+	"szRj3H4q5ZOhtUlLgnyfGrV4fS/vebZEhCsLXqPAUNUsUs0gbSHZZpkVLXcHUqgqxS/UNkIV9cGfgEA+",
+	"UKl/zmdjCCgz9nu/UqOaRsQIQzJoWJ55ZDdlcFAhkkG/v41MjC0bFhTvuXUgEGl+J1+hpj4Y9L8+IQpu",
+	"QNKMUGlszDRXkFhHwMHgqFE6rIuGUjairv9tv/tq/9Wro/7LgGb6cLHxEeZC6u9ZBj/jQsLuhpRlTeaQ",
+	"+WlHRVziXL15kq7Idav8fnZ/e93Pd/3oaP8+rALbFYdIvGrgu7mYUnnFmK8vXfqRnoCejZK3WfWrK30n",
+	"hDpeaH7jsDCWUymQXzRqhUbePYlIuxCb12vWtKuqqsWTLOnTPBM02WwMKFDKuYYCKM39CI9G6b0ZQc0F",
+	"V1an+iDFOANU72NrhZp/6XyesRj54t7cPvHNb8p6BXeb0I+LM65IS7601vM410Tl1kOFgHIvl06v81jM",
+	"G9RZ5B7oHrBOr1jIhAieoctwhcmElGpv/J/nsxmVaD7QJGGWoXyQYg5SMwMjZCnRGv8wRn4CXLOUGVuM",
+	"19xZ88r7dx20iD8KoXeXj6mQMxrQNL7H7531q0gC6K8VkiQQZ1RCQpiuA0DSRWj7EmJgN5AEbW5jAziq",
+	"lDcs9uCFhEzpjcGcf9vN5kYfC5EB5WZ457zbeb8qyGe+827yUtD1X+6/PBi8Gh6UMDJy7eigUxGBx/3+",
+	"y8Hx8fDw4OVB//h4UJGG/aA0LA/Vr6Xf0bGkEnvFlBXwfS7GE+PfIMbNeMWqBT2dopJl0Fqh5ilieZ2e",
+	"6MRYnbsDNwFNWRYwod7YH7zrQcyBMz6JSCykhNg8pAiyAidrjFa4dVoc00zr4EKlpEtchlPGAhLulsa6",
+	"dP6btazZGhEZUwVHBydOl3aKtdFAppDh+gqCMCOFiN5oJ9vW/4N55j7qsGR3ABeAqW/rB3eJ4dRpXfgj",
+	"yIwuiQKokfb+ZiqNOgY9sHVVqC14prZK28xIEEc+xYAOLiWd+A010fZPzN5DtKJv9N2JFOlcrdM0fh3Q",
+	"ma0GkTKp9M4kiOcvQIAcbgPEZ32PpXpwa/2MBZ05rwLwpBdU3KrwtbsIwm1KGW/PFMxbhPIEz4TSVMM6",
+	"6FpRqndD7OjfyICmLbg4/N5ibNxOWLjjT2RG4ynj8EKRhWGHqZDu0DNtnuBJXTZ0DB8IHXv7xeo8/hJl",
+	"7e4kKm5Oxkb+UcsHhfSXabU5zQtbyYIVy7IwcnD16AjSi+CKKe0ZfQuquTCqCXUariKUzCWkzHrKrHsv",
+	"cPrqs63f1uDdSuUpMpdCpLsLhYJE6mdy9fhUlhEGiiWe9TNsflBOmzeoyhi/Vs687tcwdjB8Os0h6ryx",
+	"ClhrFIFVoeZaWQ+mU+TWMeN+2M73P9rxVnW7nV5ZQUM55xZFx8n61qIApDKPGkSlEqCrDdNNGWSJd1Db",
+	"qxHGSZwBlc5pL5Rhw5rpzOojK1o2avpBdgKlfrGDGlEebtjvf7uLXoHLbaHcm50GZB2dFVYqPlJfTPXh",
+	"wBraatw3NMsDXPFMK4I/RQh0CdRoYRugVbhkOqOOMRF7H+niH6AUncAaYVk4eQAUaw6SFktTkMDj9po0",
+	"Lr80iJDlLZgCoqeUF6ZL6KjZNwL+Xau8ldaWYhO+av2UqOAbXE64uDpiC4OjhZHmVuTtM4PpXDetaAUL",
+	"uLyo3O62Q94Q8eI8rxE5OiCZWIBEC6YSXkMSNmF6RV6OD8fj4+RVf3BA++nxeJAcDWA4gJfHR8nLV0kc",
+	"J+lg/3CYDvfjZH/4ajBMD14d9sevXr6icHB8cBCvuNj63WPaTT/fHR2Er87eVGyOVkQUvOt4Joazlb/s",
+	"ruGtKx4hlL7lN5A5z0oYKta3tAqUN+fnbwm4l63zV3DA00B1LmFE5nSZCZpcLOdAqk6kG570GO9qoQU6",
+	"kiL/JCq3xQDq1/7nnmITw/nN9g0QEXqopLGEwGyulz3yLk8mkHhzuQJtvKuMCBfms729sCCqUeFdx81u",
+	"ePzyXZr8kC3+dX52dMYO8p/Yu2MksmIjRl3ZsBX0FPj1d0a/3nVwqZ1Rx/7SGXX+8fbT67N/fvtt5/7z",
+	"/So6tnBQF0nQkn7fc5SUclkGhcVCBngenc8xniLoBuI1HuMfJczY4kvrMVgYCS3i6/ohH/aHR93BoDvc",
+	"v+gfj/r9Ub//ryqdJ1RDV7NZkNjjjCoVWo8R/9ewdMx35NQIo0S4JdYXYX8OzdDoDzlDlxr+iC62lEpP",
+	"Y3XD3Xw1e0KXiAp5+lYYEMa7MK6lSPK4jUPGs8DA/FBhBBudCv65+8hQ9+5axjXjAdr6kfF6FEwdcy6S",
+	"qCchA6ogaNPN83HG4mDcx/mHH88qV8OGl7x5+9Hz4Z0YrlPOW+jcSJRyq1ecSr3s7HyPtcLN/aocWP1R",
+	"sSipgqSC2KpXp6S2qDz4QflQ9SG15zwZ42DNmngqBReZmCz/EqznOT0pjzoJFIPKwychA5r+QNW0jbP9",
+	"+WkVXR4+UMWRa7HSLeT3d0nba2zom3FBl1oQJWYwNqBbozu4nTMZUtw+cc0yo57xFV1NzIH3diOiFlfU",
+	"bYitpRsu3oGlVy/YjGQQu9FDEM/Om4XXpXbyEFp/cN73VtdsGDzj/KClz+/hDtDnc2iGAFNx9jVAJNPT",
+	"BziPPGNkitCM3QScwkpTnTcnoFx2xPVlp85sxPVW09GNGtoLBuoplznS3l2JIXwM81as7zKA5uoMK7vK",
+	"E6bJnOqp8/n5cDqSzx/tpGzPYlegVuF75R7CMLxhNkWktb0quOVIRiuesSKWYEfWd4ahkgsh9bSIbaep",
+	"BrmgctXLXkjYg2eWsNXorN3fmudyLtRW9leC+oN7AZngNQSo60KQMRAMeKKKjIFKkBERfNXiYPzm3/u/",
+	"D7svF6enp6c73grglOWyowJJmwnkQ7nNdfZgjHJjElNOWPGGpQznj+H5zCyhBmKrR36u7sgqlmtYLJdR",
+	"yUpqGz1RXxxTJBWBm4kvTQQrOPIDBZGhbdxMm3PKiQsC92k5ztNO2IxOAjyPVpKpNkrzlWiWFnpITLcD",
+	"qoRsg3X+2nxdDRde8V2zCdM0C5r7VsX9qZVc3jWiofDiuQuF/1cDG3B7DQ6N0gY7wfgor9RyiyiyoIpQ",
+	"dQ2JP4A7QaMeZrAOE7/N3XGKl66BPaA1oGx4f2yYruQVj8zOC7ZGRWClbYJCppjosqOm3E7azalsdYlU",
+	"3J5vZHAaZuf4oNm4pNzdVW5658I99ijLz4WFewdFQQ1+3QUo6wygCEVxxFCe9CYG/KhYFCScgKIZDud5",
+	"UCwKCon/lliU5hiekirWFmA4jvewWAxhiCXjXUc9Vi0klDjnHLral6BdLhEku4VkOMddK6xdw9J7YzMx",
+	"aYyOi0HqdtJkZw7wTNa9kC3YpHNrt3z+za4iClMT8JVK+kQpoqwAYcZCWMu32NGz6jLR26FIwo24huSs",
+	"pdNNsslUBy8TqEYaN8TCUhZTDYRmmVionU/2RzN26Gir+TVr8Eo/wBWNTo8dBOm5fy7siDBrspRWGbIA",
+	"UIhL/CQmD7w9NSbImppTyV0PXL23Ic+YcsFZTDPy7vz9z1Vgto/caHdM2YQFzMP3+L3X78pkBzUilIyp",
+	"BDIVShc1MiqLvGEJGCvSfdWz6Flb5O+5kPlsQ3ypBcyMzOi19ZYVCZALpjkoBUmpXTI9FXn5S926H1Zi",
+	"oY4OtkU/FWOsr+1/gmQpA2m4doG54nmrzRnQWM1TCxILxSZ8FYRRXSnW1h8ojdjh0COvxczoTXb3eB+9",
+	"8Fmg1blgpiC7AUUUXZIxpEICWYrcyLAlEXz9Nq/EkRumiqK9jI6/6dPBeBjvJ998FzT1twS64ZksiL4g",
+	"rdAxfL9iALezNqv8eSfh6c27TUeiuiQ0/FoZQRvS9FoxRuQw24PcKtLAvfFMykFLbmLORdhgM7+smWo1",
+	"RD7MZDM6V0gTDUYrmYWYXyIMASudqtVwmPKUvF6OQZLXks2A/GIlyw6+r8oBcDFJNXsBr7uqOHPI2HZK",
+	"XjcFEFinUw2STJW5NF5QKbpccXkWEfNrRFid91GmSHVVAZPkGcyFuoM1mGDvzmpSZq066b0TvdU41zaO",
+	"WF9LCMXGqv5Y3su3hLJED3eSSzrOoCFFq8UNQRgfPwm0EHE2dMLbmlI16bpRoGLGb/gsYvJwPRdq22i7",
+	"JlXt7x8eHhzsD58tpcolMlcTqswpRyA2oXr5wLBivEHia4bJmlf5uSyudboOb7HMu2yxSUzHPjh8SVxS",
+	"ZmSVHqUNVZMZGBpBIStyScSChyL9k1BCrx2AVyKQkRWfkLGkPJ5aJYmpHnmPoR2jItuxC7dMGT0tFjzN",
+	"WIxO1vmym9AZnUASuepJ3RlTM6rjKYYVj1mSAI8Iq9RQKR9AS5rTLCIZJoN3PTwjMqOZIVH8F/RUJF0u",
+	"dBcNN/Od+YACI8Iz2C3XhB9Frrsi7S4YT8QisinuOIAhE5UyA4PI14XpMt5NM2MeRUTmGXRdzntkoJ1B",
+	"F6+kzQch6QS6aZ5lEdFCdDMqJ2D/VZmZR8ucGwMziUjOaa6nwDUrv7ihLLMz51zl87mQGpLuDBJG0dMQ",
+	"EZv9240zgfO7j4wbKsxAr4YTl8trDn5rMokVWUjBJxiVaVVpQRKBkfjzjDKOmTgqKE2SImI7IEtWqGBk",
+	"S+1gMDTSK9B42uKitogND8W0GYJs5XluiMe3wQdmzwYQRudSa4rPXEKCuOxhsAku/9f+56bkwwBkKuga",
+	"2YOXS2mENz6/M0y8Crp2dR2uWFIQ6sgp5u4M1TTvR2fHhKXk+lkcFRUxiuppaBFag3nzHD41uYUvKc92",
+	"Y4HmQbsge/ZVODjLcJDCmx3y3wQDMS6mQH64uPhA7AP1HKX+8bZtYxZMQ80rfxfnhASpHtty+ae2lhhT",
+	"lqEFbVhJ42DlxJ+xAFm1jBZhtZC9F8qriuWEh2k/HtJ+egT95GD8Mj2Gfjqgw/F+fJAcwlG6e+reKfn0",
+	"8cwlBa3vd8UDrfVcjfb2vLOl69E2YXqaj3tM7LlvEl/qQO1t5KErEt7l9VmEFPiOrKQtYRhUAvJxxtQU",
+	"kkcY+UGzZu4HJnQscnR1Qpb+mc3953Xd/fls3BA5fMRkK7AYaRclt1axIaacJAIN24WQ14QbTQQ57HiJ",
+	"fwPEMAVnA63Vn5HLCncuvA+7u8r9xl6bKUJiyiBg2VyLAnAJuEDDsMR1qOrEWrS0GTLy29oIcLuu9pHO",
+	"JVBWYM+FtnB37taARd+QJLYK4EoQBdV0bO9V103562bgMb1KDeGaHfPSJFlzBFCSwsJKkZU4BVs4UFyv",
+	"pkWTRNhCqe5mcNe0NHHdgKqHWP4XjjmCLaGkvJQKXkKUbueGpHSb9MeFhsjlHGm4DacAQln+c9dw8h2C",
+	"G/3ybZHbdKXa4RMEOj6kPEC72HPNZqA0nc2bPHTmgS4+gUGIuZ4KyQyKbK3Xaqz8C1VNPTO28f7gaEAu",
+	"2AzOzQAfQc2j2oUbuZjCEhVLDBDHydyNdjHqKHTlwBTeOJAl1MG8VUrN6O2ZfXhwtA7v4npmcxkeewFk",
+	"9l7eakypcncmkKwQwojEBkWW0g1/IzlPQJKl8wqQuchYvOyR782ZGfkr/KiEQf2oGOPAMjgUlsY2pOoa",
+	"0TMxNmFGDQAn7AbLJbssFa/J98hpFZxc+N0whT4DNsld1MAKR3po/ElZ+NanHwTjb6PqeQ9zHGOKt79y",
+	"sbXZfKW2NS6TsgwaHP/4Uwuh6kvcBU9yG4OoZbZTSM8pc5PsBpshiituL2qxzwAmFTVBNixRMave0r9N",
+	"hPQvNxTwe3Ri/a5e11eD42H/2VyuTprWi1k1I+UxcbwOpqgG8HBln0eXUsKqpHoKCsrapOwhEq/kx8PD",
+	"VYYcdXLOfs/BPaBlDqECP2EwYjRIw6VTIMwEdTHnsUYfWzUs2z6+RH51A0qzSRkz50iIcbBpVFLcAD6o",
+	"5mYpn1cC0itvr1H2eSW0JJx3g+m2mHXj75LWSjpW110E9xjuards6wvY6mkuiKe+xupz6yvMxy6ZofVt",
+	"gJOMVpwZkYU2hE1tMBqxmM0MCrQIFYJoiC5eMW2BxlOXL4zsqRLJm2U+KCOyFxJLe4/2UOVhnVg3Zw+H",
+	"VroeklOR9z6vWFWN8idbafs841Wh7n8Inb0Ln7bRTlDbck4EMzBspdujlwfHXweC8PHBfzdkh7zHlgMn",
+	"ZHh4RMZMK1QyC1tQaSENDmxVZVTbpnXpo8X1xqyRIiPk36Hgo3OIhTme6LzgYlEb+7hWCDjsRzSb+neD",
+	"m83min2HCS/1Rdvvttp0NcjVJqvtqhGpDxNLp7aAlyF8g9WXh8P9AFKVMh9CBlfF2Hv3y8WKd2r5bjr+",
+	"e8zes3fff/rjbPAze3fcg/1+Lx5mvF7C+KB/fLS1oQSutAH+Zh3mF2/04LNVfptLPmKg0xE2DFIjYcyl",
+	"ET6GevPot4Xu2nylCowrqapmoO4NldhQwoz47pcLh9rPq7isrDSqQC+IuzLSvBXafExx4WYq3QeQeNtr",
+	"RZ12vSl2iscvCgrsbq4+MC3WNblwBYTdrGFQ5a3p+yNdkJmxuRjN0AtOiTbDeLtuDUiZ2HobVo323B4a",
+	"Yl2C9UgaXrYmYjaOb13ibQRk0Bm+LW7EbC3aIXrE1mBuTZEuQQvvP6WYSFf/7zEarr0KDeUu2R/KYk5j",
+	"UCwpO5kZJQYbvGUivi5yZMuYRccU1JQODCNKDtfPfPC6tCEn9A1TMcWiv9syQff7D8gETRtrs9vqeDMq",
+	"r206f+/R3v9dg3VO8JP6ZoBVAFCLo94FVNv64Q6BPK2yecy8582GI+pwpRt+nOuiKdIzR/LYpW0qbou/",
+	"W5Y9o9eroUXDHe5vG2qc2X4JxSWSi92y80WEqhhQna0dgi3Kzmqk/gaIM8T/sxefjjr2CnwrgK2CB7ea",
+	"CI5liMZAfJDfWiryQStfQTVjy8VoFfTo8V9BlDtQxco3pyxbxvuo2Egb8PKloiLdbE+U/+XkzjYx5idt",
+	"huAjPDQ2nGIMDpCh2odPLMJs9IaRYtuF2AnGN7uEAFdCv8yLdlUKFZkZBWcMhM4En9iIfe/NV/bW4CHS",
+	"sGK37uAM2iS1Tr3MMgpZ4WnPbCzSCeGGfRc1BChe5/SIbxw06A8PyqawFWvDdwzrJUnduDBvhMpitc0i",
+	"beaAJ2QmpCua2f/SRfir3Gj9TGBlljiXTC/PzZZcDK81XAKYsSa+SMnezWAPP9i2mNUKBEVTVryDWDFv",
+	"p1rPbSsLxtNAg5GPGISkyGIqCKZQ2nZ9cwYxcjCX/058EIq9RLkGmFtHoEX9Jb/kVrOmMbJ5/7htzeZc",
+	"Nc4yxfKGPlcPJ04Y1v80p+KSe//Db3kyMdJMR66KFpaR08LWiMBvuuicwHsenjhzS7kev5fcOfZPysya",
+	"ovgMBpUQRRcRVuRmE658pAn5WYxFssRbKi2seXLJKXfDF62lTj+cjQgliVDKNqSzlc49I1Cof7kGmkSk",
+	"acY4IJxeC26gYfT90SXvEs95zPNFZdKFZFoDJr5sK1JqxrCC3xqfIAF9NWbaot7rV4XHLfJ1Ar8mWtIb",
+	"yLAyCDrOiEgvOVktTNkjp7wsnWnfUT4j5935+59Lo9cXl+Va4LKMHFYIGpGmCtwmGfcDXzDsBinBXoHu",
+	"7x+bHz9dvMa3cWwfGVykXRnD2pLwGBJSZFUVMa5YlVPgdzm/5mLBzZ6wIPAcqGHM2CqHlJ2K8ZXi10oo",
+	"MvUhYi8UsQcY12UJHaQU0pD3VVPLmSvXhOrg8OXXReNpG6t3FYsErnA072cvqzSaHSqAgp4P+gc21QN7",
+	"HZqzYp7AYFHbmTVjMXArBYvGLtKwjzmNp9Ad9vplP57Kd2UsXuetP64uoMyflE7UuQFpvdidQa9v3xJz",
+	"4HTOOqPOfm+AgxuZgJxsrxaKcB919qZYKeoP8+MEgikCfqMRHlSUNnjFgMpjIk7IHgbE/EE0ZJlTqoXt",
+	"62YUgaLBmi9KtdInaNjvb+gR1K43kJsh0BoI6xD1bJhySvOsUZIVa6s0GiqFQmf06+eoo3wBw2CAlC+d",
+	"ZZg8naDzy6MLXV8OXI0Qx16/Pq8Eo3WioveV0ccNmaJv1nposswRp+GHE/Bl+Oug/+hClp4N8mWEWRj4",
+	"MeUI/cP+/peckwt9UsYw2DTNhdNcnWkeFcEIii6NoF1+GTIJxNE1UoxmGey53o97dxh9cO/OL/50l8EN",
+	"ZPcrP90M9gpxt3dnL2zv98qEpCD1XUyB7A+72Kqv6BJcFpmxba7tGJiaEVMN3HBmy+vqZPd30L5+0Hc+",
+	"N6fagv7XMHDLR4ryQ537aPuztXb2959bkbuINeiu0hLorE6C5RUV47YCUqCx/joQLdx6LrfQddxf6cfd",
+	"QFzuhb1au/NO2f+8+4YpNGM2lK5aG6N84z7qvL2gk21v4jP2Hl/uuGDzaLUh3MMOUXFsLgpzriTCSj+0",
+	"ynEp6NwdmDDpV1Af5ryoOVRIvNJk3UYkKVvcodK1TE193je1/S3xoFxy1/+PnKWoEKe29DOyIsG5LRWF",
+	"w+d6REr1FfUoVKaNMce5yHkMySUfL4lHvjXUMKNmKjKwmVOV1pq2SYsxW8lVBXdXGEbhutrbDsweRCfk",
+	"qk6YV5F3coy9ywqVarvIyIw0l6CAazOUDWZz7oCivbORTU5qIUS38Ae3gC/JILa/YJuM7vCg74/93810",
+	"6nhdYT6nWOvXNtVW246yfdg9W2M9D+JcX4jhDPtHXxLc7sBVE+b/JPD2rxfdeHd421P7X0Q6GPVvd3FQ",
+	"tIFznL/OiH5iSr/GJ9ryH+sT3oVH2BbfLTlEO4246KEXao6KvupH6LY1sYzgDPQvqCBhht1UVlGwd2f+",
+	"nCX3jbj4OyAq2mMCx31+ADcxA9vM/PHgNeLceSl3BOWe83I1Kjan5Ds6OdPkDzYvrtCxkUcsEmsCoRd/",
+	"3R0WktgGBm/chF8GR3+w+ZOwawem/+jkjzz83qlqOzFsI9Wp0Zv37vDvtnPv8iJbEpUd+ZlPPi6tydYz",
+	"oqhIm6GMPwUfCJWorwDaVWatwLmaZBRkA79gHasi0QOd8j5posyYiKrhuEUKmntsStUl99khrkiEngKT",
+	"Nh/khBz0D8hiyrKV/JYewcmvME0iAWUsDA6X3NoN7ks7WwY0HZUZKGy1wpezlIxNwmYQEcgUDlSsuchR",
+	"7TlfcKVsWRHzZUwY/5z1Sturb2PQoAWF5USLsj2GQ07pDRgZx5sYY4mBtiR85iCwCw1ruNV7WDOhTr1b",
+	"WeApeT08/1DPNvt08X331dM7vC5KbLjp4ipwPA1nYlIScFlqeC5Ug2equOeQQOOp00DwJspeiWRYyBOr",
+	"KZBzG8VR5Bf5iG1jx19yCTqXXLksYjZhnGY+w6hHXAq7t2q5sIfAn3NbS466+OuZkHDJy+uAY3JVSfO+",
+	"Kg7JSgGG8o4WHQ42LOTE2udFDzP3yPDwiPwYtqFP8artrWuA6G5EvhM26fVJWF8lVr6B/+0WC19ew7o7",
+	"72f0RvuEovVD4Dv+WK/NSZgAOmhLDr7sgpa1ugdPIULs2IaZVXIWNsgQ+3nvzmW6bZTVnuLaMbq3Lofu",
+	"WWW1XdomWn0qPd0SPh5w5xd0uWpNEC7DAjZwup8BEtevn02mmly5tJ0rvOut9zYoAz9saIELSTBn0bVl",
+	"uOSeNbpyfz1X+o585ZoQkKtqmOvV10Rgdc1ekXVT+A1rgbmczmqDXMPy6usQi3otgWqo9CBpLR7Lck5Y",
+	"a/Dz8zC69e4TARr6xWtEwR4T23jc4BkW20Tp5QJPiOXChjKYImoqFtxmjtgA1Mcfhn/YArFFsxhWRXZx",
+	"GLiWy8pZ8CFVjS4ZGyLVllrep65P/1/LeVMUnX92541NdGznvMF39u7Mny2C4cw2rm95wnHc5wdw41nB",
+	"ziJPIxRs8wsvE8ouGbuD98s6dAxcHurQeRje/uPQ+fM6dDjS7yZavYal2ru7huUWRmAbhrajpx/NqM/L",
+	"BlCDCNOTUXqeiAlgTwmsdehq2aw5cBImIdaiKhFdOlUTQH/ClKRnA0wtUysMoEDz8udwHWyq8d/kPsjE",
+	"ZC8WXDGFeuJGN2PlsbYE+r0Us10UhgvxzP7Iyh4akIWJx8dHQ1IBC5lLIdKnx9oHKW5cFAAG3UuwgXBk",
+	"LiFlt5azCD21sc9N+KvVKmrULyqVVtp62RK43QV5mKDyvLpIsYkG5GHslY9aLjBJi4pNz4rCWtdMXxeq",
+	"CXEu3LTnARDE23sXk/pIkIYTVIyptR7KHwSrWcfph7M1xiJzzg3DKRq+Pz1bY2V9wsZAPwPO1QTZRuvo",
+	"fe3Jv/TF9Vq1+2e3gWpgruQYbxbQtbf27qoftyhD7+sNMVtatLV5vhwqmk5RvQb60yhM9T4U3nrCZhYb",
+	"UWJrBNW8aXXgnymVg6u59Sd1PNVLJW1yOq1WRPpy/iYHwaZIKPw18jXKbMqGDZJ8CgJBHBJa5D9Ij05P",
+	"GJ4KVsli787+Y4zqu5RlsPGQVuqItaWUj26ancIKi2kw42+H4/y3vb89icFsIPAfa/mRnGq1YNwmMixK",
+	"+4Q9/UUVGSztU9Q+sarzu18u/MUN8sO351gJaFlvpScW3HDJS/6VTTxcKYkshdDm969H5IopdUW+JVcq",
+	"H5u/2lq8LxRhSUSuaJ64by95Jib+a0b1VUSu4HZ+VVxHpuwGyIzxXIOyRRojcvWbZlcGLIMjogUZDF9d",
+	"8nhKJY01Jg/hRQXmk5PXmAuAXkdb299s6qjv0lpUyE2FDODCVft5DhZcqwpksFcd6ra7WCy65sx1c5mh",
+	"l83WFXjQ2MGTiUVwInuTYyaq1I3CUGqF+XZf9hrVwjuoitm7BFsonalHOk4aVOa3t/HUBtj6Y1AeEFec",
+	"xpd/Cl8waF8CJ+hD3VbshpxpgkXwVNG53vYvhQzjU2yDOKDx9JKnjE9AziXzt4FF5rkNVEiwK5yzgMki",
+	"3CyO6QYHrS3l85yIxgkanawuNdUQYRlb8wxJUlSvqOXFbE22Z6WkQqOZ9Mk985c2kCrFLp7dNFKAwR6q",
+	"ONpkDBNaPWdFUYn7qEHp/g4mjLsSFX9Spbte/aJJ6Q6WuPhyWrev8hE+mg5TT4F4RBihvi5VENn1Q7d3",
+	"Z/9xhm8CGdjGzyvxSWMh9QMp4ZObIHS2DjYUljopODYGaxEk4/mTRH24OTAJV6n6/Xb1WDSZGM8Aif5f",
+	"j9p8bKsbcv1yZAei20sZZ7ZCfHPAoFcc1uu/MOVleFJp8LqgLornBpIeccu85K5YTGIbSzmt1eXz+XhU",
+	"RQ6GQ3K10pDKhf9VulJFl9zXqsGqCDTzBS9YmVm4OXyRVKIXL/lq9FpQgf4egfU01PelQwwD2PvzxBq+",
+	"cQwznINu6GlTpKF68lDDDetBG9PB0jn3fc+iJzjTlsJKEVI68RqiD3c541hlYu/O/EEpM89D0RDxNReL",
+	"DJKJMzErqatGR/cF3gzR2NIrJ0StHi+suOCCg6dYIZRAmkKsfRT5WoE8rEHjY+uufGGzq6Isi30jpfKS",
+	"02qGQGbrA7r6A2gqLCgWpyEZ09otVGOhwDKo+JJfrfc3u4pcQSCMUWecXHG41Ve+SpArIuFbngXYwodc",
+	"f6APcIyWHGG7emwmsCX3dorJqnqYzngLlvPk6Z21VlMGmC7hoZ6J/WXZTbVZbcOy13rSPv5sG2GEhOoa",
+	"rgaOcN2yK4tm/frZYFCBvPGktVZQvahoTaX20tgrcPVOHrnMXNGs0d7eYPiy1+/1e4PRq4ODPhKKW9ea",
+	"JiCugduEl0oAbq8su2MdB4Y6A+A0RmhMUhrDSrNi97KxSMOvYukrZdMudCYmXc0y12GFaWxYSmaCMy2w",
+	"uk49MSdP8Ht7c77ECpiVOXGghlmtDlFpzeY3aWOR11+qXSS6AmLLKnjKa5f1lzFt1t1Uw6z6lg8cWn/H",
+	"yShs9MIJm6HxWrzniWr9vY+gJYObhvfKrN/AKmsXB9VVepdtGJaeNle73bmX/e3t/ef7/xsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

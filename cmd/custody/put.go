@@ -8,10 +8,12 @@ import (
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 func (a *app) putCommand() *cobra.Command {
 	var ofCase, parent, format, role, sha256, sha1, md5, name string
+	var also []string
 	var fields fieldFlags
 	var telling tellingFlags
 	cmd := &cobra.Command{Use: "put FILE", Short: "Deposit an image or another file; you then hold it", Args: cobra.ExactArgs(1),
@@ -20,6 +22,9 @@ func (a *app) putCommand() *cobra.Command {
 			in := desk.Depositing{Path: args[0], Format: custody.ImageFormat(format), Role: custody.Role(role), Name: name,
 				Declared: custody.Declared{MD5: md5, SHA1: sha1}}
 			var err error
+			if in.Legacy, err = evidence.ParseLegacy(also); err != nil {
+				return &usageError{err}
+			}
 			if in.Declared.SHA256, err = optionalID("--sha256", sha256); err != nil {
 				return err
 			}
@@ -51,8 +56,13 @@ func (a *app) putCommand() *cobra.Command {
 				return err
 			}
 			return a.print(r, func(w io.Writer) {
-				fmt.Fprintf(w, "deposited: log index %d\nitem    %s\nsha256  %s\nsha1    %s\nmd5     %s\nsize    %d bytes\n",
-					r.Index, r.Item, r.Artifact.SHA256, r.SHA1, r.MD5, r.Artifact.Size)
+				fmt.Fprintf(w, "deposited: log index %d\nitem    %s\nsha256  %s\n", r.Index, r.Item, r.Artifact.SHA256)
+				for _, digest := range [][2]string{{"sha1", r.SHA1}, {"md5", r.MD5}} {
+					if digest[1] != "" {
+						fmt.Fprintf(w, "%-7s %s\n", digest[0], digest[1])
+					}
+				}
+				fmt.Fprintf(w, "size    %d bytes\n", r.Artifact.Size)
 			})
 		}}
 	f := cmd.Flags()
@@ -63,6 +73,7 @@ func (a *app) putCommand() *cobra.Command {
 	f.StringVar(&sha256, "sha256", "", "SHA-256 that the imager's log states of the file")
 	f.StringVar(&sha1, "sha1", "", "SHA-1 that the imager's log states of the file")
 	f.StringVar(&md5, "md5", "", "MD5 that the imager's log states of the file")
+	f.StringSliceVar(&also, "digest", nil, "sha1, md5: record it beside SHA-256 though no log states it (it takes time)")
 	f.StringVar(&name, "file-name", "", "file name to record (default: the file's own)")
 	fields.register(cmd, custody.DocItem, "exhibit", "description")
 	telling.register(cmd, custody.KindDeposited)

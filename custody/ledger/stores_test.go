@@ -86,7 +86,7 @@ func TestUploads(t *testing.T) {
 	}
 	part := func(n int) docket.UploadPart {
 		sum := evidence.Sum([]byte{byte(n)})
-		return docket.UploadPart{N: n, ETag: "e", SHA256: sum, CRC64: make([]byte, 8), Size: 8 << 20, Leaves: sum[:]}
+		return docket.UploadPart{N: n, ETag: "e", CRC64: make([]byte, 8), Size: 8 << 20, Leaves: sum[:]}
 	}
 	steps := []struct {
 		name string
@@ -96,7 +96,7 @@ func TestUploads(t *testing.T) {
 		{"ahead", part(2), docket.ErrClosed},
 		{"first", part(1), nil},
 		{"first again", part(1), nil},
-		{"first with other bytes", func() docket.UploadPart { p := part(1); p.SHA256[0] ^= 1; return p }(), docket.ErrClosed},
+		{"first with other bytes", func() docket.UploadPart { p := part(1); p.Leaves[0] ^= 1; return p }(), docket.ErrClosed},
 		{"second", part(2), nil},
 		{"first, late", part(1), docket.ErrClosed},
 	}
@@ -110,7 +110,7 @@ func TestUploads(t *testing.T) {
 		t.Errorf("%+v %v", u, err)
 	}
 	parts, err := l.UploadParts(ctx, id)
-	if err != nil || len(parts) != 2 || parts[1].SHA256 != part(2).SHA256 {
+	if err != nil || len(parts) != 2 || !bytes.Equal(parts[1].Leaves, part(2).Leaves) {
 		t.Errorf("%+v %v", parts, err)
 	}
 	if err := l.SetUpload(ctx, id, docket.UploadCompleting, []byte("envelope"), ""); err != nil {

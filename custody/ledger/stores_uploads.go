@@ -69,9 +69,9 @@ func (l *Ledger) ExpiredUploads(ctx context.Context, at time.Time) ([]docket.Upl
 
 // UploadParts lists the durable parts, ascending.
 func (l *Ledger) UploadParts(ctx context.Context, id custody.ID) ([]docket.UploadPart, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT n, etag, sha256, crc64, size, leaves FROM custody.upload_parts WHERE upload = $1 ORDER BY n`, id[:])
+	rows, err := l.db.QueryContext(ctx, `SELECT n, etag, crc64, size, leaves FROM custody.upload_parts WHERE upload = $1 ORDER BY n`, id[:])
 	return collect(rows, err, scanInto(func(p *docket.UploadPart) []any {
-		return []any{&p.N, &p.ETag, idValue{&p.SHA256}, &p.CRC64, &p.Size, &p.Leaves}
+		return []any{&p.N, &p.ETag, &p.CRC64, &p.Size, &p.Leaves}
 	}))
 }
 
@@ -89,7 +89,7 @@ func (l *Ledger) AddPart(ctx context.Context, id custody.ID, p docket.UploadPart
 		}
 		if p.N == frontier && status == docket.UploadOpen {
 			var same bool
-			err := tx.QueryRowContext(ctx, `SELECT sha256 = $3 FROM custody.upload_parts WHERE upload = $1 AND n = $2`, id[:], p.N, p.SHA256[:]).Scan(&same)
+			err := tx.QueryRowContext(ctx, `SELECT leaves = $3 FROM custody.upload_parts WHERE upload = $1 AND n = $2`, id[:], p.N, notNil(p.Leaves)).Scan(&same)
 			if err == nil && same {
 				return nil
 			}
@@ -97,8 +97,8 @@ func (l *Ledger) AddPart(ctx context.Context, id custody.ID, p docket.UploadPart
 		if status != docket.UploadOpen || p.N != frontier+1 {
 			return fmt.Errorf("couldn't add part %d to an upload that is %s and has %d: %w", p.N, status, frontier, docket.ErrClosed)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO custody.upload_parts (upload, n, etag, sha256, crc64, size, leaves) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			id[:], p.N, p.ETag, p.SHA256[:], notNil(p.CRC64), p.Size, notNil(p.Leaves)); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO custody.upload_parts (upload, n, etag, crc64, size, leaves) VALUES ($1, $2, $3, $4, $5, $6)`,
+			id[:], p.N, p.ETag, notNil(p.CRC64), p.Size, notNil(p.Leaves)); err != nil {
 			return unavailable(err)
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE custody.uploads SET frontier = $2, hash_state = $3, expires = $4 WHERE id = $1`, id[:], p.N, notNil(hashState), expires)

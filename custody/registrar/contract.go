@@ -262,15 +262,17 @@ type Uploads interface {
 	// PutPart takes part n (from 1). It reads content to its end, at most
 	// p.Size bytes, and returns once the bytes are durable and hashed. A part
 	// ahead of the frontier waits a little for its predecessors, then
-	// *OutOfWindow. The same part with the same digest again: no effect, no
-	// error; with another digest: *Conflict CodePartConflict. Bytes that don't
-	// match p.SHA256: *DigestMismatch, nothing kept. A part that isn't of the
+	// *OutOfWindow. The same part with the same bytes again: no effect, no
+	// error; with others: *Conflict CodePartConflict. Bytes that don't
+	// match p.SHA256 or p.Blocks: *DigestMismatch, nothing kept. A part that isn't of the
 	// size the session prescribes: *Malformed "upload.part-size".
 	PutPart(ctx context.Context, c Caller, p Part, content io.Reader) (PartReceipt, error)
 	// FinishUpload compares the signed artifact.deposited with what was
 	// received, completes the object under retention, then appends the deposit
 	// and the service's artifact.received: the commit point. Idempotent by
-	// event id. Parts missing: *Conflict CodeUploadIncomplete. A declared value
+	// event id. Parts missing: *Conflict CodeUploadIncomplete. A legacy digest
+	// declared that the session wasn't begun with: *Refused
+	// "deposit.not-computed". A declared value
 	// that differs: *DigestMismatch, and deposit.refused is recorded, its id in
 	// Recorded. A digest already deposited in a case of the caller's own:
 	// *Conflict CodeArtifactExists with Existing set.

@@ -121,7 +121,7 @@ func (e *OutOfWindow) Error() string { return fmt.Sprintf("part %d is to come fi
 // Difference is one value that was declared otherwise than received, in the
 // spelling of the event: hex digests, decimal sizes.
 type Difference struct {
-	Name     string // "sha256", "size", "blockRoot", "sha1", "md5"
+	Name     string // "sha256", "size", "blockRoot", "sha1", "md5"; of a part "sha256", "blocks"
 	Declared string
 	Received string
 }

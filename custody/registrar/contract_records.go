@@ -180,6 +180,7 @@ type UploadRequest struct {
 	Parent   *evidence.Digest // the exhibit imaged
 	Size     int64            // bytes, > 0
 	FileName string           // a remark for the person's own listing; "" or what evidence.CheckFileName takes; never used as a path
+	Legacy   evidence.Legacy  // digests to be computed beside SHA-256 and the block tree
 	Once     IdempotencyKey
 }
 
@@ -189,29 +190,32 @@ type Upload struct {
 	Case     evidence.Digest
 	Parent   *evidence.Digest
 	FileName string
-	Size     int64 // bytes
-	PartSize int64 // bytes of every part but the last
-	Parts    int   // how many parts Size makes
-	Received []int // numbers of the parts that are durable, ascending
-	Next     int   // lowest part missing; Parts+1 when all are there
-	Window   int   // how many parts from Next on may be sent at once
+	Legacy   evidence.Legacy // digests computed beside SHA-256 and the block tree
+	Size     int64           // bytes
+	PartSize int64           // bytes of every part but the last
+	Parts    int             // how many parts Size makes
+	Received []int           // numbers of the parts that are durable, ascending
+	Next     int             // lowest part missing; Parts+1 when all are there
+	Window   int             // how many parts from Next on may be sent at once
 	Expires  time.Time
 }
 
-// Part announces one part's bytes.
+// Part announces one part's bytes, by one of the digests at least. Every one
+// that is given is compared with what arrives.
 type Part struct {
 	Upload evidence.Digest
 	Number int // from 1
 	Size   int64
-	SHA256 evidence.Digest
+	SHA256 *evidence.Digest
+	Blocks *evidence.Digest // root over the leaves of the part's blocks (evidence.BlockRoot)
 }
 
 // PartReceipt acknowledges a durable part.
 type PartReceipt struct {
 	Number int
 	Size   int64
-	SHA256 evidence.Digest
-	Next   int // lowest part missing
+	Blocks evidence.Digest // root over the leaves of the part's blocks
+	Next   int             // lowest part missing
 }
 
 // Deposit is the answer of FinishUpload.

@@ -96,11 +96,14 @@ func (r *Registrar) depositReceipts(ctx context.Context, event custody.ID, body 
 }
 
 func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub docket.Submission, body *custody.Deposited) (Deposit, error) {
-	h := evidence.NewHasher()
-	if err := h.UnmarshalBinary(u.HashState); err != nil {
-		return Deposit{}, fmt.Errorf("couldn't read the digests of upload %s: %w", u.ID.Short(), err)
+	h, err := hasherOf(u)
+	if err != nil {
+		return Deposit{}, err
 	}
 	m := h.Measured()
+	if err := computed(body.Declared, m); err != nil {
+		return Deposit{}, err
+	}
 	if diffs := differences(body, m); len(diffs) > 0 {
 		return Deposit{}, r.refuseDeposit(ctx, u, body, m, diffs)
 	}
@@ -126,10 +129,10 @@ func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub d
 		return Deposit{}, vaultFault(err)
 	}
 	sub.Effects = docket.Effects{Upload: &u.ID, Artifact: &docket.Artifact{Item: body.Item, Case: body.Case, SHA256: m.SHA256, Size: m.Size,
-		BlockRoot: m.BlockRoot, SHA1: m.SHA1[:], MD5: m.MD5[:], Bucket: u.Bucket, Key: u.ObjectKey, Version: object.Version,
+		BlockRoot: m.BlockRoot, SHA1: unhex(m.SHA1), MD5: unhex(m.MD5), Bucket: u.Bucket, Key: u.ObjectKey, Version: object.Version,
 		Encoding: custody.EncodingPlain, Retention: object.Mode, Until: object.RetainUntil, Leaves: leaves, Stored: r.now()}}
 	act := docket.Act{Body: &custody.Received{Artifact: body.Artifact, Encoding: custody.EncodingPlain, Item: body.Item,
-		MD5: hex.EncodeToString(m.MD5[:]), SHA1: hex.EncodeToString(m.SHA1[:]),
+		MD5: m.MD5, SHA1: m.SHA1,
 		Retention: custody.Retention{Mode: object.Mode, Until: custody.NewTime(object.RetainUntil.UTC())}}}
 	receipts, err := r.ledger.Deposit(ctx, sub, act)
 	if err != nil {
@@ -146,6 +149,27 @@ func (r *Registrar) deposit(ctx context.Context, deposited, received docket.Rece
 	return Deposit{Deposited: out[0], Received: out[1], Created: deposited.Created}, nil
 }
 
+// computed refuses a deposit that declares a digest for which the session was
+// not begun: nothing would stand beside it.
+func computed(d custody.Declared, m evidence.Measured) error {
+	for _, c := range []struct{ name, declared, measured string }{{"sha1", d.SHA1, m.SHA1}, {"md5", d.MD5, m.MD5}} {
+		if c.declared != "" && c.measured == "" {
+			return &Refused{Rule: "deposit.not-computed", Field: "predicate.body.declared." + c.name,
+				Message: "the upload was begun without " + c.name + ": begin one with it, or don't declare it"}
+		}
+	}
+	return nil
+}
+
+// unhex returns the bytes of a digest; nil for none.
+func unhex(digest string) []byte {
+	b, err := hex.DecodeString(digest)
+	if err != nil || len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
 // differences compares what the depositor signed with what was measured.
 func differences(b *custody.Deposited, m evidence.Measured) []Difference {
 	var out []Difference
@@ -157,8 +181,8 @@ func differences(b *custody.Deposited, m evidence.Measured) []Difference {
 	compare("sha256", b.Artifact.SHA256.String(), m.SHA256.String())
 	compare("size", strconv.FormatUint(b.Artifact.Size, 10), strconv.FormatUint(m.Size, 10))
 	compare("blockRoot", b.Artifact.BlockRoot.String(), m.BlockRoot.String())
-	compare("sha1", b.Declared.SHA1, hex.EncodeToString(m.SHA1[:]))
-	compare("md5", b.Declared.MD5, hex.EncodeToString(m.MD5[:]))
+	compare("sha1", b.Declared.SHA1, m.SHA1)
+	compare("md5", b.Declared.MD5, m.MD5)
 	return out
 }
 
@@ -170,7 +194,7 @@ func (r *Registrar) refuseDeposit(ctx context.Context, u docket.Upload, b *custo
 	}
 	body := &custody.DepositRefused{About: about, Case: u.Case, Reason: custody.RefuseMismatch,
 		Declared: custody.Measured{BlockRoot: &b.Artifact.BlockRoot, MD5: b.Declared.MD5, SHA1: b.Declared.SHA1, SHA256: b.Artifact.SHA256, Size: b.Artifact.Size},
-		Received: custody.Measured{BlockRoot: &m.BlockRoot, MD5: hex.EncodeToString(m.MD5[:]), SHA1: hex.EncodeToString(m.SHA1[:]), SHA256: m.SHA256, Size: m.Size}}
+		Received: custody.Measured{BlockRoot: &m.BlockRoot, MD5: m.MD5, SHA1: m.SHA1, SHA256: m.SHA256, Size: m.Size}}
 	receipt, err := r.ledger.Observe(ctx, docket.Act{Body: body}, docket.Effects{})
 	if err != nil {
 		return fault("ledger", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Ledger is what the use cases need of the audit chain. *ledger.Ledger
@@ -112,8 +113,12 @@ type Vault interface {
 	// Begin starts an object of size bytes under retention, with a key of its own.
 	Begin(ctx context.Context, size uint64) (Object, error)
 	// PutPart stores part n (from 1), checked by the store. Again with the same
-	// bytes: no effect.
-	PutPart(ctx context.Context, o Object, n int, data []byte) (StoredPart, error)
+	// bytes: no effect. It is called once all bytes have arrived and are those
+	// announced, so the leaf hash of every block is at hand: a vault that keeps
+	// blocks under keys of their own derives them from p.Leaves, block by block
+	// (p.Block), whether the part lies in memory or is spooled. It holds p for
+	// as long as it reads it (p.Open does).
+	PutPart(ctx context.Context, o Object, n int, p *parcel.Parcel) (StoredPart, error)
 	// Complete makes the parts one object. Again after an unknown outcome: the
 	// same object.
 	Complete(ctx context.Context, o Object, parts []StoredPart) (StoredObject, error)

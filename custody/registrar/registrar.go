@@ -19,6 +19,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Options are what a Registrar is made of.
@@ -39,11 +40,11 @@ type Options struct {
 
 	ZoneMinutes int // offset from UTC in which reports show times beside UTC
 
-	MaxArtifact   uint64        // bytes; 0: what the vault takes
-	TokenLife     time.Duration // access tokens; 0: 15 minutes
-	InviteLife    time.Duration // invitations; 0: an hour
-	UploadLife    time.Duration // of an idle upload session; 0: 7 days
-	PartsInFlight int           // parts held in memory over all sessions; 0: 8
+	MaxArtifact uint64        // bytes; 0: what the vault takes
+	TokenLife   time.Duration // access tokens; 0: 15 minutes
+	InviteLife  time.Duration // invitations; 0: an hour
+	UploadLife  time.Duration // of an idle upload session; 0: 7 days
+	PartMemory  int           // blocks of 8 MiB in which parts are held, over all sessions; 0: 20
 
 	Now  func() time.Time
 	Rand io.Reader
@@ -60,10 +61,10 @@ type Registrar struct {
 	rand   io.Reader
 	log    *slog.Logger
 	turns  *turns
-	// One token for each part held in memory. The next part of a session waits
-	// for nobody, so it has tokens of its own: parts ahead of it can never keep
-	// it out and wait for it at once.
-	next, ahead chan struct{}
+	// Memory of parts. The next part of a session waits for nobody, so it has a
+	// pool of its own: parts ahead of it can never keep it out and wait for it at
+	// once.
+	next, ahead *parcel.Pool
 	early       chan struct{} // one token for each block read before it is asked for
 	copies      copies        // being read
 }
@@ -81,8 +82,8 @@ func New(o Options) *Registrar {
 	if o.UploadLife == 0 {
 		o.UploadLife = 7 * 24 * time.Hour
 	}
-	if o.PartsInFlight == 0 {
-		o.PartsInFlight = 8
+	if o.PartMemory == 0 {
+		o.PartMemory = 20
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -97,7 +98,7 @@ func New(o Options) *Registrar {
 		o.Policy = func() (*verify.Policy, []byte, error) { return nil, nil, nil }
 	}
 	return &Registrar{ledger: o.Ledger, vault: o.Vault, policy: o.Policy, o: o, now: o.Now, rand: o.Rand, log: o.Log,
-		turns: newTurns(), next: make(chan struct{}, o.PartsInFlight/2+1), ahead: make(chan struct{}, o.PartsInFlight/2+1), early: make(chan struct{}, readAheadAll)}
+		turns: newTurns(), next: parcel.NewPool(o.PartMemory / 2), ahead: parcel.NewPool(o.PartMemory - o.PartMemory/2), early: make(chan struct{}, readAheadAll)}
 }
 
 // Ready reports whether ledger and vault answer.

@@ -73,7 +73,7 @@ func (r *Registrar) beginUpload(ctx context.Context, c Caller, req UploadRequest
 	if err != nil {
 		return Upload{}, err
 	}
-	state, err := evidence.NewHasher().MarshalBinary()
+	state, err := evidence.NewHasher(req.Legacy).MarshalBinary()
 	if err != nil {
 		return Upload{}, err
 	}
@@ -87,7 +87,7 @@ func (r *Registrar) beginUpload(ctx context.Context, c Caller, req UploadRequest
 		_ = r.vault.Abort(context.WithoutCancel(ctx), o)
 		return Upload{}, fault("ledger", err)
 	}
-	return uploadView(u), nil
+	return uploadView(u)
 }
 
 func vaultFault(err error) error {
@@ -106,13 +106,26 @@ func partLen(u docket.Upload, n int) int64 {
 	return min(u.PartSize, u.Size-int64(n-1)*u.PartSize)
 }
 
-func uploadView(u docket.Upload) Upload {
-	out := Upload{ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
+// hasherOf goes on hashing where the session's last part ended.
+func hasherOf(u docket.Upload) (*evidence.Hasher, error) {
+	h := evidence.NewHasher()
+	if err := h.UnmarshalBinary(u.HashState); err != nil {
+		return nil, fmt.Errorf("couldn't read the digests of upload %s: %w", u.ID.Short(), err)
+	}
+	return h, nil
+}
+
+func uploadView(u docket.Upload) (Upload, error) {
+	h, err := hasherOf(u)
+	if err != nil {
+		return Upload{}, err
+	}
+	out := Upload{Legacy: h.Legacy(), ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
 		Parts: partCount(u), Next: u.Frontier + 1, Window: window, Expires: u.Expires}
 	for n := 1; n <= u.Frontier; n++ {
 		out.Received = append(out.Received, n)
 	}
-	return out
+	return out, nil
 }
 
 // session finds the caller's own open session.
@@ -147,7 +160,7 @@ func (r *Registrar) Upload(ctx context.Context, c Caller, id evidence.Digest) (U
 	if u.Status == docket.UploadAborted {
 		return Upload{}, &NotFound{What: "upload"}
 	}
-	return uploadView(u), nil
+	return uploadView(u)
 }
 
 // Uploads implements Uploads: the caller's open sessions, oldest first.
@@ -159,7 +172,11 @@ func (r *Registrar) Uploads(ctx context.Context, c Caller, p Page) ([]Upload, Ne
 	some, next, err := paged(open, func(u docket.Upload) uint64 { return uint64(u.Created.UnixMicro()) }, p)
 	var out []Upload
 	for _, u := range some {
-		out = append(out, uploadView(u))
+		view, err := uploadView(u)
+		if err != nil {
+			return nil, "", err
+		}
+		out = append(out, view)
 	}
 	return out, next, err
 }

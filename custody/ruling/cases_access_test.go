@@ -241,6 +241,17 @@ var serviceCases = []ruleCase{
 		}
 		return declared("00112233445566778899aabbccddeeff"), declared("ffeeddccbbaa99887766554433221100")
 	}),
+	pair("received.mismatch", "without the SHA-1 that the depositor declared", func(s *scene) (attempt, attempt) {
+		declared := func(sha1 string) attempt {
+			b := s.Deposit(s.Case, &s.Disk, "image with SHA-1 "+sha1, custody.RoleMaster)
+			b.Declared.SHA1 = sha1
+			leaf := s.Act(s.Officer, b, s.Custody(s.Disk))
+			r := s.Reception(b.Item, b.Artifact)
+			r.MD5, r.SHA1 = "", ""
+			return attempt{By: s.Service, Body: r, Basis: []id{leaf}}
+		}
+		return declared(""), declared("00112233445566778899aabbccddeeff00112233")
+	}),
 	pair("basis.required", "a reception without its deposit", func(s *scene) (attempt, attempt) {
 		leaf := s.Item(s.Image).Custody
 		return attempt{By: s.Service, Body: s.Reception(s.Image, s.Bytes), Basis: []id{leaf}}, attempt{By: s.Service, Body: s.Reception(s.Image, s.Bytes), Basis: []id{s.GrantLeaf}}

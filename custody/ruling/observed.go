@@ -20,6 +20,7 @@ func (c *hearing) received(b *custody.Received) error {
 			return custody.Refuse("received.mismatch", "predicate.body.artifact", "what the service computed is not what the depositor signed")
 		}
 		if (d.Declared.MD5 != "" && d.Declared.MD5 != b.MD5) || (d.Declared.SHA1 != "" && d.Declared.SHA1 != b.SHA1) {
+			// Absent counts as different: what is declared is compared, always.
 			return custody.Refuse("received.mismatch", "predicate.body", "a hash that the depositor declared is not what the service computed")
 		}
 		c.observe(b.Item)

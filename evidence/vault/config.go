@@ -104,7 +104,7 @@ func Open(_ context.Context, c Config) (*Store, error) {
 		Secure:       c.TLS,
 		Region:       c.Region,
 		BucketLookup: lookup,
-		Transport:    c.Transport,
+		Transport:    watched{c.Transport},
 		MaxRetries:   4,
 	}
 	s := &Store{bucket: c.Bucket, region: c.Region, mode: c.Mode, period: c.Period, now: c.Now, rand: c.Rand}

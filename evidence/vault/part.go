@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -140,20 +141,39 @@ func nvmeMultiply(a, b uint64) uint64 {
 	return product
 }
 
-// PutPart stores part n of the upload; n counts from 1. It returns when the
+// Content is the bytes of a part, which may be read several times and at once.
+type Content interface {
+	Size() int64 // bytes
+	Open() io.ReadCloser
+}
+
+type inMemory []byte
+
+func (b inMemory) Size() int64         { return int64(len(b)) }
+func (b inMemory) Open() io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }
+
+// PutPart is PutContent of bytes in memory.
+func (s *Store) PutPart(ctx context.Context, u Upload, n int, data []byte) (Part, error) {
+	return s.PutContent(ctx, u, n, inMemory(data))
+}
+
+// PutContent stores part n of the upload; n counts from 1. It returns when the
 // server has the part on its disk and has found its checksum right. Parts may
 // be put in any order and in parallel; the same part put again replaces the
-// one before. data is only read.
+// one before. data is only read; where a request failed, it may be read for a
+// while after the return, until what Open gave is closed.
 //
 // A part of another length than PartLen is ErrParts, nothing is sent. An
 // upload the server no longer has is ErrNotFound.
-func (s *Store) PutPart(ctx context.Context, u Upload, n int, data []byte) (Part, error) {
-	if want := u.PartLen(n); want == 0 || uint64(len(data)) != want {
-		return Part{}, fmt.Errorf("couldn't store %d bytes as part %d of %d, it has %d: %w", len(data), n, u.Parts(), want, ErrParts)
+func (s *Store) PutContent(ctx context.Context, u Upload, n int, data Content) (Part, error) {
+	if want := u.PartLen(n); want == 0 || uint64(data.Size()) != want {
+		return Part{}, fmt.Errorf("couldn't store %d bytes as part %d of %d, it has %d: %w", data.Size(), n, u.Parts(), want, ErrParts)
 	}
-	crc := ChecksumOf(data)
+	crc, err := checksumOf(data)
+	if err != nil {
+		return Part{}, fmt.Errorf("couldn't read part %d: %w", n, err)
+	}
 	var part Part
-	var err error
 	for try, pause := 1, repeatPause; ; try, pause = try+1, 2*pause {
 		// minio-go repeats no part whose body was on its way. It is safe to: the
 		// same part put again replaces the one before.
@@ -177,21 +197,34 @@ func (s *Store) PutPart(ctx context.Context, u Upload, n int, data []byte) (Part
 	return Part{}, fmt.Errorf("couldn't store part %d of %s: %w", n, u.Key, classed(err))
 }
 
-func (s *Store) putPart(ctx context.Context, core *minio.Core, u Upload, n int, data []byte, crc Checksum) (Part, error) {
-	answer, err := core.PutObjectPart(ctx, s.bucket, u.Key, u.ID, n, bytes.NewReader(data), int64(len(data)),
+func checksumOf(data Content) (Checksum, error) {
+	in := data.Open()
+	defer in.Close()
+	crc := crc64nvme.New()
+	if _, err := io.Copy(crc, in); err != nil {
+		return 0, err
+	}
+	return Checksum(crc.Sum64()), nil
+}
+
+func (s *Store) putPart(ctx context.Context, core *minio.Core, u Upload, n int, data Content, crc Checksum) (Part, error) {
+	body := &sent{ReadCloser: data.Open()}
+	ctx = context.WithValue(ctx, sentKey{}, body)
+	answer, err := core.PutObjectPart(ctx, s.bucket, u.Key, u.ID, n, body, data.Size(),
 		minio.PutObjectPartOptions{
 			// The checksum header is what the server compares. Signing the
 			// body too would hash every byte once more for nothing.
 			DisableContentSha256: true,
 			CustomHeader:         http.Header{checksumHeader: {crc.String()}},
 		})
+	body.unsent()
 	if err != nil {
 		return Part{}, err
 	}
 	if answer.ChecksumCRC64NVME != "" && answer.ChecksumCRC64NVME != crc.String() {
 		return Part{}, fmt.Errorf("%w: sent %s, server has %s", ErrChecksum, crc, answer.ChecksumCRC64NVME)
 	}
-	return Part{Number: n, Size: uint64(len(data)), ETag: answer.ETag, CRC: crc}, nil
+	return Part{Number: n, Size: uint64(data.Size()), ETag: answer.ETag, CRC: crc}, nil
 }
 
 // ListParts returns the parts the server holds of the upload, in order.

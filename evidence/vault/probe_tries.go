@@ -18,7 +18,7 @@ func (p *probe) bucketLock(ctx context.Context) error { return p.checkLock(ctx) 
 func (p *probe) wrongChecksum(ctx context.Context) error {
 	const check = "wrong-checksum"
 	err := insist(ctx, func() error {
-		_, err := p.putPart(ctx, p.once, p.upload, 1, p.data, ^ChecksumOf(p.data))
+		_, err := p.putPart(ctx, p.once, p.upload, 1, inMemory(p.data), ^ChecksumOf(p.data))
 		return err
 	})
 	if err == nil {

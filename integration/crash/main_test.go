@@ -15,6 +15,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
 
@@ -76,7 +77,7 @@ type counting struct {
 	after              func(n int)
 }
 
-func (c *counting) PutPart(ctx context.Context, upload string, n int, content []byte) error {
+func (c *counting) PutPart(ctx context.Context, upload string, n int, content *parcel.Parcel) error {
 	c.sent.Add(1)
 	err := c.Service.PutPart(ctx, upload, n, content)
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
 
@@ -42,7 +43,7 @@ func newDepositor(t *testing.T, s *site, name string) *depositor {
 // and others not.
 type slow struct{ desk.Service }
 
-func (s slow) PutPart(ctx context.Context, upload string, n int, content []byte) error {
+func (s slow) PutPart(ctx context.Context, upload string, n int, content *parcel.Parcel) error {
 	pause(ctx, time.Duration(rand.IntN(2500))*time.Millisecond)
 	return s.Service.PutPart(ctx, upload, n, content)
 }

@@ -18,6 +18,7 @@ const module = "github.com/evidence-custody/custodyd/"
 // purpose. Entries ending in "/..." stand for everything below.
 var may = map[string][]string{
 	"evidence":           {},
+	"evidence/parcel":    {"evidence"},
 	"custody":            {"evidence"},
 	"custody/seal":       {"custody", "evidence"},
 	"custody/tlog":       {"custody", "custody/seal", "evidence"},
@@ -45,25 +46,25 @@ var may = map[string][]string{
 	"evidence/vault/locals3":   {},
 	"evidence/vault/strongbox": {"evidence"},
 	"custody/registrar": {"custody", "custody/standing", "custody/seal", "custody/tlog", "custody/dossier", "custody/verify", "custody/report", "custody/report/pdf",
-		"custody/fixity", "custody/ledger/docket", "evidence"},
+		"custody/fixity", "custody/ledger/docket", "evidence", "evidence/parcel"},
 
 	"api":        {"api/wire", "custody/registrar", "evidence"},
 	"api/wire":   {},
-	"api/client": {"api/wire", "evidence"},
+	"api/client": {"api/wire", "evidence", "evidence/parcel"},
 
 	"cmd/custody": {"cmd/custody/desk", "cmd/custodyd/certificate", "custody/witness", "api/client", "api/wire", "custody", "custody/auditor", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
 		"custody/dossier", "custody/verify", "custody/report", "evidence"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
-		"custody/dossier", "custody/verify", "evidence"},
+		"custody/dossier", "custody/verify", "evidence", "evidence/parcel"},
 	"cmd/custodyd":             {"cmd/custodyd/...", "custody", "custody/witness", "evidence", "evidence/vault", "evidence/vault/locals3"},
 	"cmd/custodyd/child":       {},
 	"cmd/custodyd/config":      {"custody"},
 	"cmd/custodyd/certificate": {},
 	"cmd/custodyd/doctor":      {"api/client", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/config", "cmd/custodyd/keysafe", "custody/ledger/localpg", "custody/verify", "evidence/vault", "migrations"},
 	"cmd/custodyd/keysafe":     {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence/vault/strongbox"},
-	"cmd/custodyd/metrics":     {"api", "custody", "custody/gallery", "custody/ledger/docket", "custody/registrar"},
+	"cmd/custodyd/metrics":     {"api", "custody", "custody/gallery", "custody/ledger/docket", "custody/registrar", "evidence/parcel"},
 	"cmd/custodyd/demo":        {"cmd/custody/desk", "custody", "custody/keyring", "custody/dossier", "custody/verify", "evidence"},
-	"cmd/custodyd/service":     {"api", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/keysafe", "cmd/custodyd/metrics", "custody/...", "custody", "evidence", "evidence/vault", "evidence/vault/locals3", "migrations"},
+	"cmd/custodyd/service":     {"api", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/keysafe", "cmd/custodyd/metrics", "custody/...", "custody", "evidence", "evidence/parcel", "evidence/vault", "evidence/vault/locals3", "migrations"},
 }
 
 // helpers of tests may know more; nothing but tests may know them.

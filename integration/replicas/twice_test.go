@@ -8,6 +8,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
 
@@ -19,7 +20,7 @@ type impatient struct {
 	finishes int
 }
 
-func (c *impatient) PutPart(ctx context.Context, upload string, n int, content []byte) error {
+func (c *impatient) PutPart(ctx context.Context, upload string, n int, content *parcel.Parcel) error {
 	errs := make([]error, len(c.all))
 	var wg sync.WaitGroup
 	for i, s := range c.all {

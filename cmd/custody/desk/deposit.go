@@ -11,6 +11,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Depositing deposits one file.
@@ -21,6 +22,7 @@ type Depositing struct {
 	Format   custody.ImageFormat
 	Role     custody.Role
 	Declared custody.Declared  // what the imager's log says
+	Legacy   evidence.Legacy   // digests to compute beside those declared
 	Fields   map[string]string // of the item document; exhibit, description, …
 	Name     string            // file name to record; "" takes Path's
 	Progress Progress
@@ -32,8 +34,8 @@ type Deposited struct {
 	Recorded
 	Item     evidence.Digest  `json:"item"`
 	Artifact custody.Artifact `json:"artifact"`
-	SHA1     string           `json:"sha1"`
-	MD5      string           `json:"md5"`
+	SHA1     string           `json:"sha1,omitempty"`
+	MD5      string           `json:"md5,omitempty"`
 }
 
 // inFlight is how many parts travel at once; each is held in memory.
@@ -89,6 +91,19 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 	return out, err
 }
 
+// legacy is what has to be computed: what was asked for, and all that is
+// declared.
+func (in Depositing) legacy() evidence.Legacy {
+	l := in.Legacy
+	if in.Declared.SHA1 != "" {
+		l |= evidence.SHA1
+	}
+	if in.Declared.MD5 != "" {
+		l |= evidence.MD5
+	}
+	return l
+}
+
 // complete fills in what follows from the file itself.
 func (in *Depositing) complete(name string, file *os.File) error {
 	if in.Name == "" {
@@ -130,7 +145,7 @@ func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progre
 	for _, n := range u.Received {
 		held[n] = true
 	}
-	hasher := evidence.NewHasher()
+	hasher := evidence.NewHasher(u.Legacy)
 	group, sending := errgroup.WithContext(ctx)
 	group.SetLimit(inFlight)
 	done := newTally(u.Size, progress)
@@ -142,7 +157,8 @@ func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progre
 			failed = fmt.Errorf("couldn't read the file at byte %d: %w", off, err)
 			break
 		}
-		if _, err := hasher.Part(part); err != nil {
+		content := parcel.Of(part)
+		if err := hasher.Take(part, content.Leaves()...); err != nil {
 			failed = fmt.Errorf("couldn't measure the file: %w", err)
 			break
 		}
@@ -151,7 +167,7 @@ func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progre
 			continue
 		}
 		group.Go(func() error {
-			if err := d.putPart(sending, u.ID, n, part); err != nil {
+			if err := d.putPart(sending, u.ID, n, content); err != nil {
 				return fmt.Errorf("part %d: %w", n, err)
 			}
 			done.add(len(part))
@@ -206,7 +222,7 @@ func (d *Desk) finish(ctx context.Context, in Depositing, upload string, m evide
 		return a, nil
 	})
 	return Deposited{Recorded: r, Item: id, Artifact: artifact,
-		SHA1: fmt.Sprintf("%x", m.SHA1), MD5: fmt.Sprintf("%x", m.MD5)}, err
+		SHA1: m.SHA1, MD5: m.MD5}, err
 }
 
 // parentStanding verifies the exhibit and finds what the deposit rests on:

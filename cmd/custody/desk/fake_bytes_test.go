@@ -3,7 +3,6 @@ package desk
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -11,11 +10,12 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 var partsMu sync.Mutex
 
-func (f *fakeService) PutPart(_ context.Context, id string, n int, content []byte) error {
+func (f *fakeService) PutPart(_ context.Context, id string, n int, content *parcel.Parcel) error {
 	partsMu.Lock()
 	defer partsMu.Unlock()
 	if f.part != nil {
@@ -23,7 +23,13 @@ func (f *fakeService) PutPart(_ context.Context, id string, n int, content []byt
 			return err
 		}
 	}
-	f.uploads[id].parts[n] = bytes.Clone(content)
+	in := content.Open()
+	defer in.Close()
+	b, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	f.uploads[id].parts[n] = b
 	f.parts = append(f.parts, n)
 	return nil
 }
@@ -37,7 +43,7 @@ func (f *fakeService) FinishUpload(ctx context.Context, id string, s Submission)
 		}
 		all = append(all, u.parts[n]...)
 	}
-	m, _, err := evidence.Measure(bytes.NewReader(all))
+	m, _, err := evidence.Measure(bytes.NewReader(all), u.request.Legacy)
 	if err != nil {
 		return Receipt{}, Receipt{}, err
 	}
@@ -51,7 +57,7 @@ func (f *fakeService) FinishUpload(ctx context.Context, id string, s Submission)
 	}
 	b := st.Predicate.Body.(*custody.Deposited)
 	got := custody.Artifact{BlockRoot: m.BlockRoot, SHA256: m.SHA256, Size: m.Size}
-	if got != b.Artifact || b.Declared.MD5 != "" && b.Declared.MD5 != fmt.Sprintf("%x", m.MD5) {
+	if got != b.Artifact || b.Declared.MD5 != "" && b.Declared.MD5 != m.MD5 {
 		return Receipt{}, Receipt{}, &Answer{Status: 422, Code: CodeMismatch,
 			Differences: []Difference{{Name: "sha256", Declared: b.Artifact.SHA256.String(), Received: m.SHA256.String()}}}
 	}
@@ -61,7 +67,7 @@ func (f *fakeService) FinishUpload(ctx context.Context, id string, s Submission)
 	}
 	f.stored[m.SHA256] = all
 	f.story.Act(f.story.Service, &custody.Received{Artifact: got, Encoding: custody.EncodingPlain, Item: b.Item,
-		MD5: fmt.Sprintf("%x", m.MD5), SHA1: fmt.Sprintf("%x", m.SHA1),
+		MD5: m.MD5, SHA1: m.SHA1,
 		Retention: custody.Retention{Mode: custody.RetentionCompliance, Until: custody.NewTime(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))}}, r.LeafHash)
 	return r, f.receiptAt(len(f.story.Entries) - 1), nil
 }

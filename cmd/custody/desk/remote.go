@@ -1,13 +1,11 @@
 package desk
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,6 +16,7 @@ import (
 	"github.com/evidence-custody/custodyd/api/wire"
 	"github.com/evidence-custody/custodyd/custody/keyring"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Connection says how to reach a service.
@@ -240,12 +239,23 @@ func (r *Remote) Chain(ctx context.Context, id evidence.Digest) (Head, bool, err
 
 // BeginUpload implements Uploads.
 func (r *Remote) BeginUpload(ctx context.Context, u UploadRequest) (Upload, error) {
-	out, err := r.c.BeginUpload(ctx, u.Case, u.Parent, u.Size, u.FileName)
-	return upload(out), answer(err)
+	out, err := r.c.BeginUpload(ctx, u.Case, u.Parent, u.Size, u.FileName, u.Legacy)
+	return uploadOf(out, err)
 }
 
-func upload(u wire.Upload) Upload {
-	return Upload{ID: u.Id, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received}
+func uploadOf(u wire.Upload, err error) (Upload, error) {
+	if err != nil {
+		return Upload{}, answer(err)
+	}
+	names := make([]string, len(u.Digests))
+	for i, d := range u.Digests {
+		names[i] = string(d)
+	}
+	legacy, err := evidence.ParseLegacy(names)
+	if err != nil {
+		return Upload{}, fmt.Errorf("couldn't read the service's answer: %w", err)
+	}
+	return Upload{ID: u.Id, Legacy: legacy, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received}, nil
 }
 
 // Upload implements Uploads.
@@ -254,17 +264,16 @@ func (r *Remote) Upload(ctx context.Context, id string) (Upload, error) {
 	if err != nil {
 		return Upload{}, err
 	}
-	out, err := r.c.Upload(ctx, d)
-	return upload(out), answer(err)
+	return uploadOf(r.c.Upload(ctx, d))
 }
 
 // PutPart implements Uploads.
-func (r *Remote) PutPart(ctx context.Context, id string, number int, content []byte) error {
+func (r *Remote) PutPart(ctx context.Context, id string, number int, content *parcel.Parcel) error {
 	d, err := evidence.ParseDigest(id)
 	if err != nil {
 		return err
 	}
-	_, err = r.c.PutPart(ctx, d, number, io.NewSectionReader(bytes.NewReader(content), 0, int64(len(content))))
+	_, err = r.c.PutParcel(ctx, d, number, content)
 	return answer(err)
 }
 

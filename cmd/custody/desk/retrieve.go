@@ -34,8 +34,8 @@ type Retrieved struct {
 	Reader   Reader           `json:"request"`
 	Path     string           `json:"path"`
 	Computed custody.Artifact `json:"computed"`
-	SHA1     string           `json:"sha1"`
-	MD5      string           `json:"md5"`
+	SHA1     string           `json:"sha1,omitempty"`
+	MD5      string           `json:"md5,omitempty"`
 }
 
 // Retrieve signs a request of access and reads the artifact, each block held
@@ -68,7 +68,7 @@ func (d *Desk) Retrieve(ctx context.Context, in Retrieval) (Retrieved, error) {
 		return Retrieved{}, err
 	}
 	return Retrieved{
-		Reader: reader, Path: in.Path, SHA1: fmt.Sprintf("%x", m.SHA1), MD5: fmt.Sprintf("%x", m.MD5),
+		Reader: reader, Path: in.Path, SHA1: m.SHA1, MD5: m.MD5,
 		Computed: custody.Artifact{BlockRoot: m.BlockRoot, SHA256: m.SHA256, Size: m.Size},
 	}, nil
 }

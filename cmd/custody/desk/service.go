@@ -9,6 +9,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Service is what a desk needs of the service. Every method may fail with
@@ -59,7 +60,7 @@ type Matters interface {
 type Uploads interface {
 	BeginUpload(ctx context.Context, r UploadRequest) (Upload, error)
 	Upload(ctx context.Context, id string) (Upload, error)
-	PutPart(ctx context.Context, upload string, number int, content []byte) error
+	PutPart(ctx context.Context, upload string, number int, content *parcel.Parcel) error
 	FinishUpload(ctx context.Context, upload string, s Submission) (deposited, received Receipt, err error)
 	AbortUpload(ctx context.Context, upload string) error
 }
@@ -196,11 +197,13 @@ type UploadRequest struct {
 	Parent   *evidence.Digest
 	Size     int64
 	FileName string
+	Legacy   evidence.Legacy // digests to compute beside SHA-256 and the block tree
 }
 
 // Upload is a deposit in progress.
 type Upload struct {
 	ID       string
+	Legacy   evidence.Legacy
 	Size     int64
 	PartSize int64
 	Parts    int

@@ -13,6 +13,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // uploadMemory remembers on disk which session a file's deposit began, so that
@@ -25,7 +26,7 @@ type uploadMemory struct {
 }
 
 func (d *Desk) uploadMemory(in Depositing, info os.FileInfo) *uploadMemory {
-	m := &uploadMemory{d: d, request: UploadRequest{Case: in.Case, Parent: in.Parent, Size: info.Size(), FileName: in.Name}}
+	m := &uploadMemory{d: d, request: UploadRequest{Case: in.Case, Parent: in.Parent, Size: info.Size(), FileName: in.Name, Legacy: in.legacy()}}
 	if d.State == "" {
 		return m
 	}
@@ -59,7 +60,7 @@ func (m *uploadMemory) begin(ctx context.Context) (Upload, error) {
 			u, err := m.d.Service.Upload(ctx, r.Upload)
 			var no *Answer
 			switch {
-			case err == nil && u.Size == m.request.Size:
+			case err == nil && u.Size == m.request.Size && u.Legacy == m.request.Legacy:
 				return u, nil
 			case err != nil && !errors.As(err, &no):
 				return Upload{}, fmt.Errorf("couldn't ask about the deposit begun before: %w", err)
@@ -105,7 +106,7 @@ const (
 
 // putPart sends one part until it is durable. A part may always be sent again:
 // the same bytes have no further effect.
-func (d *Desk) putPart(ctx context.Context, upload string, number int, content []byte) error {
+func (d *Desk) putPart(ctx context.Context, upload string, number int, content *parcel.Parcel) error {
 	for early, failed := 0, 0; ; {
 		err := d.Service.PutPart(ctx, upload, number, content)
 		var wait time.Duration

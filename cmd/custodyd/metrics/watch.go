@@ -9,6 +9,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/registrar"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Ledger is l, counted.
@@ -142,9 +143,9 @@ func (v countedVault) Begin(ctx context.Context, size uint64) (o registrar.Objec
 	return v.Vault.Begin(ctx, size)
 }
 
-func (v countedVault) PutPart(ctx context.Context, o registrar.Object, n int, data []byte) (p registrar.StoredPart, err error) {
+func (v countedVault) PutPart(ctx context.Context, o registrar.Object, n int, content *parcel.Parcel) (p registrar.StoredPart, err error) {
 	defer v.done(ctx, "put-part", time.Now(), &err)
-	return v.Vault.PutPart(ctx, o, n, data)
+	return v.Vault.PutPart(ctx, o, n, content)
 }
 
 func (v countedVault) Complete(ctx context.Context, o registrar.Object, parts []registrar.StoredPart) (s registrar.StoredObject, err error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/registrar"
+	"github.com/evidence-custody/custodyd/evidence/parcel"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 )
 
@@ -33,8 +34,8 @@ func (s shelf) Begin(ctx context.Context, size uint64) (registrar.Object, error)
 	return registrar.Object{Key: u.Key, Upload: u.ID, Size: u.Size, PartSize: u.PartSize}, full(err)
 }
 
-func (s shelf) PutPart(ctx context.Context, o registrar.Object, n int, data []byte) (registrar.StoredPart, error) {
-	p, err := s.store.PutPart(ctx, s.upload(o), n, data)
+func (s shelf) PutPart(ctx context.Context, o registrar.Object, n int, content *parcel.Parcel) (registrar.StoredPart, error) {
+	p, err := s.store.PutContent(ctx, s.upload(o), n, content)
 	return registrar.StoredPart{Number: p.Number, Size: p.Size, ETag: p.ETag, CRC64: binary.BigEndian.AppendUint64(nil, uint64(p.CRC))}, full(err)
 }
 

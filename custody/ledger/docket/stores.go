@@ -14,8 +14,8 @@ type Artifact struct {
 	SHA256    evidence.Digest
 	Size      uint64 // bytes
 	BlockRoot evidence.Digest
-	SHA1      []byte // 20 bytes
-	MD5       []byte // 16 bytes
+	SHA1      []byte // 20 bytes; nil where it wasn't asked for
+	MD5       []byte // 16 bytes; nil where it wasn't asked for
 	Bucket    string
 	Key       string // object key, never used twice
 	Version   string // object version
@@ -67,10 +67,9 @@ type Upload struct {
 type UploadPart struct {
 	N      int // from 1
 	ETag   string
-	SHA256 evidence.Digest
 	CRC64  []byte // 8 bytes, or none
 	Size   int64
-	Leaves []byte // concatenated leaf hashes of the blocks that this part holds
+	Leaves []byte // concatenated leaf hashes of the blocks that this part holds; they identify its bytes
 }
 
 // Token is a stored access token.
