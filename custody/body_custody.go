@@ -44,6 +44,14 @@ func handedIDs(items []HandedItem) []ID {
 	return ids
 }
 
+func handedChains(items []HandedItem) []Advance {
+	out := make([]Advance, len(items))
+	for i, it := range items {
+		out[i] = Advance{ID: it.Item, Type: ChainItem}
+	}
+	return out
+}
+
 func itemChains(ids []ID) []Advance {
 	out := make([]Advance, len(ids))
 	for i, id := range ids {
@@ -84,7 +92,7 @@ func (b *Released) check() error {
 	return first(checkHanded(b.Items), oneOf("purpose", b.Purpose, purposes...), checkRecipient(b.To))
 }
 func (b *Released) subjects() []ID      { return handedIDs(b.Items) }
-func (b *Released) chains(ID) []Advance { return itemChains(handedIDs(b.Items)) }
+func (b *Released) chains(ID) []Advance { return handedChains(b.Items) }
 
 func checkRecipient(r Recipient) error {
 	if r.Person != nil {
@@ -102,7 +110,7 @@ type Accepted struct {
 func (*Accepted) Kind() Kind            { return KindAccepted }
 func (b *Accepted) check() error        { return checkHanded(b.Items) }
 func (b *Accepted) subjects() []ID      { return handedIDs(b.Items) }
-func (b *Accepted) chains(ID) []Advance { return itemChains(handedIDs(b.Items)) }
+func (b *Accepted) chains(ID) []Advance { return handedChains(b.Items) }
 
 // DeclineReason says why a recipient does not take an item.
 type DeclineReason string
@@ -184,7 +192,7 @@ func (b *Assumed) check() error {
 		nonZero("from", b.From.Org, b.From.Person), checkHanded(b.Items))
 }
 func (b *Assumed) subjects() []ID      { return append([]ID{b.From.Person}, handedIDs(b.Items)...) }
-func (b *Assumed) chains(ID) []Advance { return itemChains(handedIDs(b.Items)) }
+func (b *Assumed) chains(ID) []Advance { return handedChains(b.Items) }
 
 // MaxConfirmed bounds the items of one confirmation.
 const MaxConfirmed = 64

@@ -18,8 +18,9 @@ import (
 // scan is a position in canonical bytes. Its methods report false where the
 // bytes are not what the one encoding has there.
 type scan struct {
-	b  []byte
-	at int
+	b    []byte
+	at   int
+	body []byte // an event's body passed over: its kind, which stands behind it, says how to read it
 }
 
 // next passes over one byte.
@@ -86,17 +87,18 @@ func (s *scan) skip() ([]byte, bool) {
 // codec reads one value of a type into v.
 type codec func(s *scan, v reflect.Value) bool
 
-// span is an object that is passed over.
-type span []byte
-
 var codecs sync.Map // reflect.Type: codec
 
 // readCanonical reads exactly one value into *v. False: the bytes are not its
 // one encoding, or not one that the short way reads.
 func readCanonical(b []byte, v any) bool {
-	s := &scan{b: b}
+	return (&scan{b: b}).whole(v)
+}
+
+// whole reads the one value that the bytes are into *v.
+func (s *scan) whole(v any) bool {
 	elem := reflect.ValueOf(v).Elem()
-	return codecOf(elem.Type())(s, elem) && s.at == len(b)
+	return codecOf(elem.Type())(s, elem) && s.at == len(s.b)
 }
 
 func codecOf(t reflect.Type) codec {
@@ -117,10 +119,9 @@ func makeCodec(t reflect.Type) codec {
 			text, ok := s.text()
 			return ok && v.Addr().Interface().(*Time).UnmarshalText(text) == nil
 		}
-	case reflect.TypeFor[span]():
-		return func(s *scan, v reflect.Value) bool {
-			b, ok := s.skip()
-			v.SetBytes(b)
+	case reflect.TypeFor[Body]():
+		return func(s *scan, _ reflect.Value) (ok bool) {
+			s.body, ok = s.skip()
 			return ok
 		}
 	case reflect.TypeFor[map[Field]ID]():

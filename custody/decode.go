@@ -78,38 +78,19 @@ func decodeShort(payload []byte) (*Statement, *KindRule) {
 	if len(payload) > MaxPayload {
 		return nil, nil
 	}
-	var raw struct {
-		Type      string `json:"_type"`
-		Predicate struct {
-			Basis   []ID         `json:"basis"`
-			Body    span         `json:"body"`
-			Chains  []Link       `json:"chains"`
-			Details map[Field]ID `json:"details"`
-			Kind    Kind         `json:"kind"`
-			Log     *ID          `json:"log,omitempty"`
-			Nonce   ID           `json:"nonce"`
-			Seen    Seen         `json:"seen"`
-			Signer  Signer       `json:"signer"`
-			Times   Times        `json:"times"`
-		} `json:"predicate"`
-		PredicateType string    `json:"predicateType"`
-		Subject       []Subject `json:"subject"`
-	}
-	if !readCanonical(payload, &raw) || raw.PredicateType != PredicateType {
+	st, in := new(Statement), scan{b: payload}
+	if !in.whole(st) || st.PredicateType != PredicateType {
 		return nil, nil
 	}
-	p := &raw.Predicate
-	rule, ok := kinds[p.Kind]
+	rule, ok := kinds[st.Predicate.Kind]
 	if !ok {
 		return nil, nil
 	}
-	body := rule.New()
-	if !readCanonical(p.Body, body) {
+	st.Predicate.Body = rule.New()
+	if !readCanonical(in.body, st.Predicate.Body) {
 		return nil, nil
 	}
-	return &Statement{Type: raw.Type, PredicateType: raw.PredicateType, Subject: raw.Subject,
-		Predicate: Predicate{Basis: p.Basis, Body: body, Chains: p.Chains, Details: p.Details, Kind: p.Kind,
-			Log: p.Log, Nonce: p.Nonce, Seen: p.Seen, Signer: p.Signer, Times: p.Times}}, rule
+	return st, rule
 }
 
 // decodeLong reads any payload, and says why it is refused.
@@ -288,10 +269,18 @@ func (s *Statement) check(rule *KindRule) error {
 	if err := p.Body.check(); err != nil {
 		return err
 	}
-	if want := SubjectsOf(p.Body); !slices.Equal(s.Subject, want) {
-		return Refuse("statement.subject", "subject", "must name exactly the %d artifacts and founding documents of a %s, sorted", len(want), p.Kind)
+	if named := p.Body.subjects(); !namesExactly(s.Subject, named) {
+		return Refuse("statement.subject", "subject", "must name exactly the %d artifacts and founding documents of a %s, sorted", len(SortedIDs(named...)), p.Kind)
 	}
 	return checkChainSet(p)
+}
+
+// namesExactly: these are the subjects of those ids.
+func namesExactly(subjects []Subject, ids []ID) bool {
+	if !sortedUnique(ids) {
+		ids = SortedIDs(ids...)
+	}
+	return slices.EqualFunc(subjects, ids, func(s Subject, id ID) bool { return s.Digest.SHA256 == id })
 }
 
 func sortedUnique(ids []ID) bool {
@@ -323,6 +312,14 @@ func checkLinks(links []Link) error {
 // checkChainSet holds the chains to those the kind advances.
 func checkChainSet(p *Predicate) error {
 	want := p.Body.chains(p.Signer.Key)
+	if slices.EqualFunc(want, p.Chains, func(c Advance, l Link) bool { return c.ID == l.ID }) { // in the links' order, as most are
+		for i, c := range want {
+			if err := checkFounding(p.Kind, c, p.Chains[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	all := make([]ID, 0, len(want))
 	for _, c := range want {
 		all = append(all, c.ID)
@@ -338,12 +335,20 @@ func checkChainSet(p *Predicate) error {
 	}
 	for _, c := range want {
 		i := slices.IndexFunc(p.Chains, func(l Link) bool { return l.ID == c.ID })
-		if c.Founds && p.Chains[i].Seq != 0 {
-			return Refuse("chain.founding", "predicate.chains", "%s founds its %s chain, so seq is 0 there", p.Kind, c.Type)
+		if err := checkFounding(p.Kind, c, p.Chains[i]); err != nil {
+			return err
 		}
-		if !c.Founds && !c.MayFound && p.Chains[i].Seq == 0 {
-			return Refuse("chain.founding", "predicate.chains", "%s cannot found a %s chain", p.Kind, c.Type)
-		}
+	}
+	return nil
+}
+
+// checkFounding: the event founds the chain where, and only where, its kind may.
+func checkFounding(kind Kind, c Advance, l Link) error {
+	if c.Founds && l.Seq != 0 {
+		return Refuse("chain.founding", "predicate.chains", "%s founds its %s chain, so seq is 0 there", kind, c.Type)
+	}
+	if !c.Founds && !c.MayFound && l.Seq == 0 {
+		return Refuse("chain.founding", "predicate.chains", "%s cannot found a %s chain", kind, c.Type)
 	}
 	return nil
 }
