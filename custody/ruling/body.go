@@ -119,7 +119,7 @@ func (c *hearing) certifier(org custody.ID) error {
 // keyState returns a key's state, which a verifier has for every key whose
 // chain the dossier holds.
 func (c *hearing) keyState(id custody.ID) (*standing.Key, error) {
-	if chain := c.chains[id]; chain != nil && chain.State.Key != nil {
+	if chain := c.advanced(id); chain != nil && chain.State.Key != nil {
 		return chain.State.Key, nil
 	}
 	return nil, custody.Refuse("key.unknown", "predicate.body.key", "key %s was never requested", id.Short())
@@ -160,7 +160,7 @@ func (c *hearing) keyRevoked(b *custody.KeyRevoked) error {
 		return custody.Refuse("basis.required", "predicate.basis", "must name the key.certified %s", k.Cert.Short())
 	}
 	c.set(b.Key, State{Key: next})
-	if org := c.chains[b.Org].State.Org; org != nil { // nil only in a verifier's partial chain
+	if org := c.advanced(b.Org).State.Org; org != nil { // nil only in a verifier's partial chain
 		c.set(b.Org, State{Org: org.Revoke(b.Key)})
 	}
 	return nil
@@ -197,7 +197,7 @@ func (c *hearing) caseState(id custody.ID) (cs *custody.Case, partial bool, err 
 
 // chain returns a chain at this log position, advanced or not.
 func (c *hearing) chain(id custody.ID) (*Chain, error) {
-	if chain := c.chains[id]; chain != nil {
+	if chain := c.advanced(id); chain != nil {
 		return chain, nil
 	}
 	return c.w.Chain(id)
@@ -297,7 +297,7 @@ func (c *hearing) moveItems() error {
 		if a.Type != custody.ChainItem {
 			continue
 		}
-		chain := c.chains[a.ID]
+		chain := c.advanced(a.ID)
 		var it *custody.Item
 		if chain != nil {
 			if chain.Partial {
@@ -317,7 +317,7 @@ func (c *hearing) moveItems() error {
 // handover: acceptance, refusal and recall rely on the release they answer.
 func (c *hearing) handover() error {
 	for _, a := range c.p.Advances() {
-		chain := c.chains[a.ID]
+		chain := c.advanced(a.ID)
 		if chain == nil || chain.Partial || chain.State.Item == nil || chain.State.Item.Release == nil {
 			continue // the state machine says what is wrong
 		}

@@ -17,15 +17,16 @@ type Ruling struct {
 // Judge rules on one event. The error is a *custody.Refusal where a rule is
 // broken, and anything else where the world could not be read.
 func Judge(w World, e Entry) (*Ruling, error) {
-	c := &hearing{w: w, e: e, p: &e.Statement.Predicate, chains: map[custody.ID]*Chain{}}
-	steps := []func() error{c.log, c.signer, c.basis, c.links, c.seen, c.body}
+	c := &hearing{w: w, e: e, p: &e.Statement.Predicate}
 	for _, step := range steps {
-		if err := step(); err != nil {
+		if err := step(c); err != nil {
 			return nil, err
 		}
 	}
 	return c.ruling(), nil
 }
+
+var steps = []func(*hearing) error{(*hearing).log, (*hearing).signer, (*hearing).basis, (*hearing).links, (*hearing).seen, (*hearing).body}
 
 // hearing is one event under judgement.
 type hearing struct {
@@ -38,38 +39,37 @@ type hearing struct {
 	root   bool          // signed by a root key of org
 	cert   *Entry        // what the signer's cert names; nil where there is none
 	relied []*Entry      // the basis, in its order
-	chains map[custody.ID]*Chain
-	states map[custody.ID]State
+	heads  []*Chain      // of each link, in the links' order, the chain before; nil where it has no event yet
+	next   []Chain       // and after
 }
 
 func (c *hearing) ruling() *Ruling {
-	r := &Ruling{Key: c.key}
+	r := &Ruling{Key: c.key, Chains: c.next}
 	if c.key != nil {
 		r.Signer = c.key.Party()
-	}
-	types := map[custody.ID]custody.ChainType{}
-	for _, a := range c.p.Advances() {
-		types[a.ID] = a.Type
-	}
-	for _, l := range c.p.Chains {
-		next := Chain{ID: l.ID, Type: types[l.ID], Seq: l.Seq, Head: c.e.Leaf, Index: c.e.Index}
-		if old := c.chains[l.ID]; old != nil {
-			next.State, next.Partial = old.State, old.Partial
-		}
-		if s, ok := c.states[l.ID]; ok {
-			next.State = s
-		}
-		r.Chains = append(r.Chains, next)
 	}
 	return r
 }
 
-// set records the new state of a chain.
-func (c *hearing) set(id custody.ID, s State) {
-	if c.states == nil {
-		c.states = map[custody.ID]State{}
+// link returns the place of a chain among those advanced, or -1.
+func (c *hearing) link(id custody.ID) int {
+	return slices.IndexFunc(c.p.Chains, func(l custody.Link) bool { return l.ID == id })
+}
+
+// advanced returns a chain that the event advances as it was before; nil where
+// it had no event yet, or is not advanced.
+func (c *hearing) advanced(id custody.ID) *Chain {
+	if i := c.link(id); i >= 0 && i < len(c.heads) {
+		return c.heads[i]
 	}
-	c.states[id] = s
+	return nil
+}
+
+// set records the new state of a chain that the event advances.
+func (c *hearing) set(id custody.ID, s State) {
+	if i := c.link(id); i >= 0 {
+		c.next[i].State = s
+	}
 }
 
 // log: an event belongs to this log and no other; genesis comes first.
@@ -191,21 +191,37 @@ func (c *hearing) basis() error {
 
 // links: every chain continues from its head.
 func (c *hearing) links() error {
-	types := map[custody.ID]custody.ChainType{}
-	for _, a := range c.p.Advances() {
-		types[a.ID] = a.Type
-	}
-	for _, l := range c.p.Chains {
+	types := c.types()
+	c.heads, c.next = make([]*Chain, 0, len(c.p.Chains)), make([]Chain, 0, len(c.p.Chains))
+	for i, l := range c.p.Chains {
 		chain, err := c.w.Chain(l.ID)
 		if err != nil {
 			return err
 		}
-		if err := checkLink(l, chain, types[l.ID]); err != nil {
+		if err := checkLink(l, chain, types(i)); err != nil {
 			return err
 		}
-		c.chains[l.ID] = chain
+		next := Chain{ID: l.ID, Type: types(i), Seq: l.Seq, Head: c.e.Leaf, Index: c.e.Index}
+		if chain != nil {
+			next.State, next.Partial = chain.State, chain.Partial
+		}
+		c.heads, c.next = append(c.heads, chain), append(c.next, next)
 	}
 	return nil
+}
+
+// types returns what says of each link what its chain is of. Most bodies name
+// their chains in the order of the links.
+func (c *hearing) types() func(i int) custody.ChainType {
+	advances := c.p.Advances()
+	if slices.EqualFunc(advances, c.p.Chains, func(a custody.Advance, l custody.Link) bool { return a.ID == l.ID }) {
+		return func(i int) custody.ChainType { return advances[i].Type }
+	}
+	types := map[custody.ID]custody.ChainType{}
+	for _, a := range advances {
+		types[a.ID] = a.Type
+	}
+	return func(i int) custody.ChainType { return types[c.p.Chains[i].ID] }
 }
 
 func checkLink(l custody.Link, chain *Chain, want custody.ChainType) error {
@@ -240,8 +256,8 @@ func (c *hearing) seen() error {
 	if c.p.Signer.Class != custody.ClassPerson {
 		return nil
 	}
-	for _, l := range c.p.Chains {
-		if chain := c.chains[l.ID]; chain != nil && !chain.Head.IsZero() && l.Seq == chain.Seq+1 && size <= chain.Index {
+	for i, l := range c.p.Chains {
+		if chain := c.heads[i]; chain != nil && !chain.Head.IsZero() && l.Seq == chain.Seq+1 && size <= chain.Index {
 			return custody.Refuse("seen.before-prev", "predicate.seen.size", "a checkpoint of %d leaves does not include the previous event (index %d)", size, chain.Index)
 		}
 	}

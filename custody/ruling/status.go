@@ -15,7 +15,7 @@ func (c *hearing) orgStatus(b *custody.OrgStatus) error {
 	if err := c.certifier(b.Org); err != nil {
 		return err
 	}
-	chain := c.chains[b.Org]
+	chain := c.advanced(b.Org)
 	var known []custody.ID
 	if chain.State.Org != nil {
 		known = chain.State.Org.Revoked
