@@ -92,7 +92,8 @@ func (r *reader) checkContent() {
 // or breaks a rule, is a finding already; its content is not another.
 func (r *reader) referenced() (details, documents, attached map[custody.ID]bool) {
 	details, documents, attached = map[custody.ID]bool{}, map[custody.ID]bool{}, map[custody.ID]bool{}
-	for _, o := range r.opened {
+	for i := range r.opened {
+		o := &r.opened[i]
 		st := o.entry.Statement
 		if st == nil {
 			continue
@@ -217,7 +218,8 @@ func (r *reader) followOwners(named map[custody.ID]bool) {
 // checkBlocks holds each block tree to the root that the depositor signed.
 func (r *reader) checkBlocks() {
 	deposited := map[custody.ID][]custody.Artifact{}
-	for _, o := range r.opened {
+	for i := range r.opened {
+		o := &r.opened[i]
 		if o.entry.Statement == nil {
 			continue
 		}

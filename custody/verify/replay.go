@@ -1,32 +1,35 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ruling"
 	"github.com/evidence-custody/custodyd/custody/tlog"
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // hear checks every event by itself, on all cores, and meanwhile asks the judge
 // about those that hold, in log order. Which chains are whole follows from the
 // events that hold: where one does not, all are heard once more without it.
 func (r *reader) hear() error {
-	r.opened = make([]*openedEvent, len(r.d.Events))
-	inParallel(len(r.d.Events), func(i int) { r.opened[i] = r.decode(&r.d.Events[i]) })
-	for _, o := range r.opened {
-		o.ok = o.entry.Statement != nil // till the contrary is shown
-	}
+	r.opened = make([]openedEvent, len(r.d.Events))
+	inParallel(len(r.opened), func() func(int) {
+		return func(i int) { r.decode(&r.opened[i], &r.d.Events[i]) }
+	})
 	r.begin()
 	checked := r.check()
 	ids := make(map[custody.ID]uint64, len(r.opened))
 	allHold := true
 	var findings []Finding
-	for i, o := range r.opened {
+	for i := range r.opened {
+		o := &r.opened[i]
 		if i%stride == 0 {
 			<-checked[i/stride]
 		}
@@ -47,8 +50,8 @@ func (r *reader) hear() error {
 	if !allHold {
 		r.findings = r.findings[:r.heard]
 		r.begin()
-		for _, o := range r.opened {
-			if err := r.judge(o); err != nil {
+		for i := range r.opened {
+			if err := r.judge(&r.opened[i]); err != nil {
 				return err
 			}
 		}
@@ -79,7 +82,7 @@ func (r *reader) check() []chan struct{} {
 					return
 				}
 				for i := n * stride; i < min((n+1)*stride, len(r.opened)); i++ {
-					o := r.opened[i]
+					o := &r.opened[i]
 					o.ok = false
 					if r.ctx.Err() == nil {
 						r.open(o, inclusions)
@@ -114,10 +117,9 @@ func (r *reader) settle(o *openedEvent, ids map[custody.ID]uint64, findings *[]F
 func (r *reader) begin() {
 	r.world, r.heard = newWorld(r), len(r.findings)
 	r.out.Events = make([]*Event, 0, len(r.opened))
-	r.leaves = make(map[custody.ID]*Event, len(r.opened))
 	clear(r.out.Heads)
 	clear(r.out.Keys)
-	clear(r.out.Proofs)
+	r.out.Proofs = make(map[uint64][]evidence.Digest, len(r.opened))
 }
 
 // judge asks the judge about one event; one that does not hold is passed over.
@@ -144,17 +146,19 @@ func (r *reader) judge(o *openedEvent) error {
 		return err
 	}
 	r.remark(o.entry, rule)
-	r.world.admit(o.entry, rule)
+	r.world.admit(&o.entry, rule)
 	r.admit(o, rule)
 	return nil
 }
 
-// inParallel calls f for 0 to n-1 on all cores.
-func inParallel(n int, f func(i int)) {
+// inParallel calls one function of those that worker makes, one on each core, for
+// every number from 0 to n-1, ascending on each.
+func inParallel(n int, worker func() func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range max(1, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
+			f := worker()
 			for {
 				end := int(next.Add(stride))
 				if end-stride >= n {
@@ -187,7 +191,6 @@ func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
 		ev.Org = rule.Signer.Org
 	}
 	r.out.Events = append(r.out.Events, ev)
-	r.leaves[ev.Leaf] = ev
 	r.out.Proofs[ev.Index] = o.source.Proof
 	for _, c := range rule.Chains {
 		if !c.Partial {
@@ -198,8 +201,21 @@ func (r *reader) admit(o *openedEvent, rule *ruling.Ruling) {
 		}
 	}
 	if b, ok := ev.Body().(*custody.Correction); ok {
-		if e := r.leaves[b.Corrects]; e != nil {
+		if e := r.admitted(b.Corrects); e != nil {
 			e.Corrected = append(e.Corrected, ev)
 		}
 	}
+}
+
+// admitted returns the event of that leaf hash, or nil.
+func (r *reader) admitted(leaf custody.ID) *Event {
+	entry := r.world.entries[leaf]
+	if entry == nil {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(r.out.Events, entry.Index, func(e *Event, index uint64) int { return cmp.Compare(e.Index, index) })
+	if !ok {
+		return nil
+	}
+	return r.out.Events[i]
 }

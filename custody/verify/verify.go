@@ -98,7 +98,7 @@ type reader struct {
 	verifiers   note.Verifiers // of the log's checkpoints
 	authorities []tlog.Authority
 	head        tlog.Checkpoint
-	opened      []*openedEvent
+	opened      []openedEvent
 	timed       bool // at least one timestamp held
 	// documents are the founding documents that hash to their id; the dossier
 	// itself is the caller's and stays as it is.
@@ -106,8 +106,7 @@ type reader struct {
 	withheld  map[custody.ID]bool // founding documents named and not disclosed
 	genesis   bool                // index 0 founds this log
 	world     *world
-	leaves    map[custody.ID]*Event // admitted, by leaf hash
-	heard     int                   // findings before the replay
+	heard     int // findings before the replay
 	out       *Reading
 }
 
@@ -200,8 +199,8 @@ func (r *reader) showsGenesis() bool {
 }
 
 // decode reads one event's statement, and the details that are disclosed.
-func (r *reader) decode(e *dossier.Event) *openedEvent {
-	o := &openedEvent{source: e}
+func (r *reader) decode(o *openedEvent, e *dossier.Event) {
+	o.source = e
 	st, err := custody.Decode(e.Envelope.Payload)
 	o.entry, o.invalid = ruling.Entry{Index: e.Index, Statement: st}, err
 	if st != nil {
@@ -209,7 +208,7 @@ func (r *reader) decode(e *dossier.Event) *openedEvent {
 			o.details = append(o.details, r.readDetail(field, id))
 		}
 	}
-	return o
+	o.ok = st != nil // till the contrary is shown
 }
 
 // open checks one event without reference to any other.
@@ -245,83 +244,4 @@ func (r *reader) open(o *openedEvent, inclusions *tlog.Inclusions) *openedEvent 
 	o.entry.Leaf, o.entry.EventID = leaf, id
 	o.ok = true
 	return o
-}
-
-// checkProofs verifies on all cores, for every head that an event which holds
-// has seen, the consistency proof given for its size.
-func (r *reader) checkProofs() map[custody.Seen]bool {
-	holds := make(map[custody.Seen]bool, len(r.d.Consistency))
-	var heads []custody.Seen
-	for _, o := range r.opened {
-		if !o.ok {
-			continue
-		}
-		for _, seen := range custody.HeadsOf(&o.entry.Statement.Predicate) {
-			_, given := r.d.Consistency[seen.Size]
-			if _, known := holds[seen]; given && !known && seen.Size <= r.head.Size {
-				holds[seen] = false
-				heads = append(heads, seen)
-			}
-		}
-	}
-	held := make([]bool, len(heads))
-	inParallel(len(heads), func(i int) {
-		held[i] = tlog.VerifyConsistency(heads[i].Size, heads[i].Root, r.head.Size, r.head.Root, r.d.Consistency[heads[i].Size]) == nil
-	})
-	for i, seen := range heads {
-		holds[seen] = held[i]
-	}
-	return holds
-}
-
-// checkSeen holds every checkpoint that a signer saw to be a prefix of the
-// dossier's checkpoint: otherwise the signer was shown another history.
-func (r *reader) checkSeen() {
-	type judged struct {
-		root   evidence.Digest
-		proven bool
-	}
-	done, used, holds := map[uint64]judged{}, map[uint64]bool{}, r.checkProofs()
-	for _, o := range r.opened {
-		if o.entry.Statement == nil {
-			continue
-		}
-		for _, seen := range custody.HeadsOf(&o.entry.Statement.Predicate) {
-			used[seen.Size] = true
-			if !o.ok {
-				continue
-			}
-			if j, ok := done[seen.Size]; ok {
-				if j.root != seen.Root {
-					r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a checkpoint of %d leaves with another root than another signer, or than the one proven", seen.Size)
-				}
-				continue
-			}
-			proof, given := r.d.Consistency[seen.Size]
-			switch {
-			case seen.Size > r.head.Size:
-				r.find(SeenInconsistent, at(o.entry.Index), "the signer saw %d leaves, the dossier's checkpoint has %d", seen.Size, r.head.Size)
-			case !given && seen.Size != 0 && seen.Size != r.head.Size:
-				r.find(SeenUnproven, at(o.entry.Index), "there is no consistency proof from the %d leaves that the signer saw", seen.Size)
-				done[seen.Size] = judged{seen.Root, false}
-			default:
-				held, checked := holds[seen]
-				if !checked {
-					held = tlog.VerifyConsistency(seen.Size, seen.Root, r.head.Size, r.head.Root, proof) == nil
-				}
-				if !held {
-					r.find(SeenInconsistent, at(o.entry.Index), "the signer saw a log of %d leaves that this one does not continue", seen.Size)
-					continue
-				}
-				done[seen.Size] = judged{seen.Root, true}
-				r.out.roots[seen.Size] = seen.Root
-			}
-		}
-	}
-	r.out.roots[r.head.Size] = r.head.Root
-	for size := range r.d.Consistency {
-		if _, attached := r.d.Checkpoints[size]; !used[size] && !attached {
-			r.find(ContentUnreferenced, Finding{}, "a consistency proof from %d leaves is attached, which no signer saw", size)
-		}
-	}
 }

@@ -19,7 +19,7 @@ type world struct {
 func newWorld(r *reader) *world {
 	// Where genesis is missing, that is a finding already; the log document,
 	// which the checkpoint and the policy name, says what genesis would.
-	w := &world{r: r, begun: !r.genesis, whole: map[custody.ID]bool{}, chains: map[custody.ID]*ruling.Chain{}, entries: map[custody.ID]*ruling.Entry{}}
+	w := &world{r: r, begun: !r.genesis, whole: map[custody.ID]bool{}, chains: map[custody.ID]*ruling.Chain{}, entries: make(map[custody.ID]*ruling.Entry, len(r.opened))}
 	scope, inScope := r.d.Scope, map[custody.ID]bool{}
 	for _, id := range scope.Items {
 		inScope[id] = true
@@ -28,7 +28,8 @@ func newWorld(r *reader) *world {
 		w.whole[id] = true
 		w.whole[custody.Observations(id)] = true
 	}
-	for _, o := range r.opened {
+	for i := range r.opened {
+		o := &r.opened[i]
 		if !o.ok {
 			continue
 		}
@@ -86,13 +87,18 @@ func (w *world) Document(id custody.ID) ([]byte, error) {
 }
 
 // admit makes the event part of the world.
-func (w *world) admit(e ruling.Entry, r *ruling.Ruling) {
-	w.entries[e.Leaf] = &e
+func (w *world) admit(e *ruling.Entry, r *ruling.Ruling) {
+	w.entries[e.Leaf] = e
 	if e.Statement.Predicate.Kind == custody.KindGenesis {
 		w.begun = true
 	}
 	for _, c := range r.Chains {
-		c.Partial = !w.whole[c.ID]
-		w.chains[c.ID] = &c
+		at := w.chains[c.ID]
+		if at == nil {
+			at = new(ruling.Chain)
+			w.chains[c.ID] = at
+		}
+		*at = c
+		at.Partial = !w.whole[c.ID]
 	}
 }
