@@ -27,21 +27,50 @@ func appendProof(b []byte, proof []evidence.Digest) []byte {
 	return b
 }
 
-// decodeProof reads lines of base64; whether they are the one encoding is for
-// who compares.
-func decodeProof(path string, b []byte, s *slab) ([]evidence.Digest, error) {
+// proofLine is one line of a proof: a hash in base64 and the line's end.
+const proofLine = 44 + 1
+
+// decodeProof reads lines of base64. Where made is true, they are the one
+// encoding: a hash in strict base64 has one of 44 characters.
+func decodeProof(path string, b []byte, s *slab) (proof []evidence.Digest, made bool, err error) {
 	out := s.hashes(min(bytes.Count(b, []byte("\n"))+1, maxProof))
+	last := &s.older
 	var raw [2 * len(evidence.Digest{})]byte
-	for line := range bytes.Lines(b) {
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		if len(line) > base64.StdEncoding.EncodedLen(len(evidence.Digest{})) || len(out) >= maxProof {
-			return nil, malformed(RuleFile, path, "not lines of base64 hashes")
+	for at := 0; at < len(b); {
+		if len(out) >= maxProof {
+			return nil, false, malformed(RuleFile, path, "not lines of base64 hashes")
+		}
+		if h, ok := last.line(b, at); ok {
+			out, at = append(out, h), at+proofLine
+			continue
+		}
+		line := b[at:]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			line, at = line[:end], at+1
+		}
+		at += len(line)
+		if len(line) != proofLine-1 {
+			return nil, false, malformed(RuleFile, path, "not lines of base64 hashes")
 		}
 		n, err := base64.StdEncoding.Strict().Decode(raw[:], line)
 		if err != nil || n != len(evidence.Digest{}) {
-			return nil, malformed(RuleFile, path, "not lines of base64 hashes")
+			return nil, false, malformed(RuleFile, path, "not lines of base64 hashes")
 		}
 		out = append(out, evidence.Digest(raw[:n]))
 	}
-	return out, nil
+	if made = len(b) == len(out)*proofLine; made {
+		last.text, last.hashes = append(last.text[:0], b...), out
+	}
+	return out, made, nil
+}
+
+// line looks at the line at a place of a proof. Where the last proof had, as far
+// before its own end, the same text, which was read there as a hash, it is that
+// hash: consistency proofs of neighbouring sizes end alike.
+func (p *lastProof) line(b []byte, at int) (evidence.Digest, bool) {
+	then := len(p.text) - (len(b) - at)
+	if len(b)-at < proofLine || then < 0 || then%proofLine != 0 || !bytes.Equal(b[at:at+proofLine], p.text[then:then+proofLine]) {
+		return evidence.Digest{}, false
+	}
+	return p.hashes[then/proofLine], true
 }

@@ -26,6 +26,7 @@ type file struct {
 	proof   []evidence.Digest // of a consistency file
 	err     error             // why it is not in its form
 	astray  bool              // its zip header, or a bundle's name, is not the one form
+	other   bool              // a consistency file's text is not the one encoding of its proof
 }
 
 func (f *file) isBundle() bool { return strings.HasPrefix(f.name, bundles) }
@@ -39,6 +40,11 @@ type reading struct {
 	events []Event // of the bundles, in their order
 	shared *shared // nil where the log document or the checkpoint cannot be read
 	keys   map[string]seal.PublicKey
+
+	// manifest is the one file that the others' lines make, where it is as long as
+	// they are together; else nil. Each is compared as its file is read.
+	manifest []byte
+	unlisted atomic.Bool // and a line is not in it
 
 	directed bool        // the places are those that the central directory names
 	strayed  atomic.Bool // and a local header is not what that makes it
@@ -60,22 +66,21 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 
 // decode reads a dossier; short is the way to its places that needs no look at
 // every local header first.
-func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64, Limits) ([]place, bool)) (*Dossier, error) {
+func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64, Limits) ([]file, bool)) (*Dossier, error) {
 	var in *reading
 	directory := int64(-1) // where it is still to be compared
-	if places, ok := short(r, size, lim); ok {
-		in = newReading(r, lim, places)
-		in.directed = true
+	if files, ok := short(r, size, lim); ok {
+		in = &reading{r: r, lim: lim, files: files, directed: true}
 		if err := in.readFiles(); err != nil {
 			return nil, err
 		}
 	}
 	if in == nil || in.strayed.Load() {
-		places, at, err := indexZip(r, size, lim)
+		files, at, err := indexZip(r, size, lim)
 		if err != nil {
 			return nil, err
 		}
-		in, directory = newReading(r, lim, places), at
+		in, directory = &reading{r: r, lim: lim, files: files}, at
 		if err := in.readFiles(); err != nil {
 			return nil, err
 		}
@@ -102,14 +107,6 @@ func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64
 	return d, nil
 }
 
-func newReading(r io.ReaderAt, lim Limits, places []place) *reading {
-	in := &reading{r: r, lim: lim, files: make([]file, len(places))}
-	for i := range places {
-		in.files[i].place = places[i]
-	}
-	return in
-}
-
 // find returns the file of that name, or nil.
 func (in *reading) find(name string) *file {
 	for i := range in.files {
@@ -125,9 +122,13 @@ func (in *reading) find(name string) *file {
 func (in *reading) readAhead() error {
 	in.keys = map[string]seal.PublicKey{}
 	var log, note []byte
+	lines := 0 // bytes of the manifest
+	for i := range in.files {
+		lines += lineLength(in.files[i].name)
+	}
 	for i := range in.files {
 		f := &in.files[i]
-		if !strings.HasPrefix(f.name, keysDir) && f.name != logPath && f.name != checkpointPath {
+		if !strings.HasPrefix(f.name, keysDir) && f.name != logPath && f.name != checkpointPath && (f.name != manifestPath || f.size != int64(lines)) {
 			continue
 		}
 		b := make([]byte, f.size)
@@ -139,6 +140,8 @@ func (in *reading) readAhead() error {
 			log = b
 		case checkpointPath:
 			note = b
+		case manifestPath:
+			in.manifest = b
 		default:
 			if key, err := seal.ParsePublicPEM(b); err == nil {
 				in.keys[key.ID().String()] = key
@@ -153,6 +156,12 @@ func (in *reading) readAhead() error {
 
 // batchSize is how much a worker reads at once, in bytes.
 const batchSize = 1 << 20
+
+// batch is files that stand behind one another.
+type batch struct {
+	files []file
+	line  int // where in the manifest the first one's line is to stand
+}
 
 // readFiles reads, hashes and, where they are bundles, decodes all files, on
 // all cores.
@@ -176,13 +185,15 @@ func (in *reading) readFiles() error {
 			}
 		}
 	}
-	var batches [][]file
-	for first := 0; first < len(in.files); {
-		last := first + 1
+	var batches []batch
+	for first, line := 0, 0; first < len(in.files); {
+		at, last := line, first+1
+		line += lineLength(in.files[first].name)
 		for last < len(in.files) && in.files[last].at+in.files[last].size-in.files[first].start() <= batchSize {
+			line += lineLength(in.files[last].name)
 			last++
 		}
-		batches = append(batches, in.files[first:last])
+		batches = append(batches, batch{in.files[first:last], at})
 		first = last
 	}
 	var next atomic.Int64
@@ -206,7 +217,13 @@ func (in *reading) readFiles() error {
 
 // assemble turns files into a dossier; each file has one place.
 func (in *reading) assemble() (*Dossier, error) {
-	d := &Dossier{Consistency: map[uint64][]evidence.Digest{}, Times: map[evidence.Digest][]byte{}, Checkpoints: map[uint64][]byte{},
+	older := 0
+	for i := range in.files {
+		if strings.HasPrefix(in.files[i].name, consistency) {
+			older++
+		}
+	}
+	d := &Dossier{Consistency: make(map[uint64][]evidence.Digest, older), Times: map[evidence.Digest][]byte{}, Checkpoints: map[uint64][]byte{},
 		Documents: map[evidence.Digest][]byte{}, Details: map[evidence.Digest][]byte{}, Blocks: map[evidence.Digest][]byte{}, Attachments: map[string][]byte{}}
 	events := 0
 	for i := range in.files {

@@ -14,24 +14,15 @@ import (
 // said about its content. Where the manifests are those that would be written,
 // nothing needs to be looked for.
 func (in *reading) checkManifests() (listed bool, err error) {
-	files, tags := in.find(manifestPath), in.find(tagManifestPath)
-	if files != nil && tags != nil {
-		made := make([]byte, 0, len(files.content))
-		for i := range in.files {
-			if f := &in.files[i]; strings.HasPrefix(f.name, "data/") && (i == 0 || in.files[i-1].name < f.name) {
-				made = appendSum(made, f.name, f.sum)
+	if tags := in.find(tagManifestPath); tags != nil && in.manifest != nil && !in.unlisted.Load() {
+		var made []byte
+		for _, name := range []string{bagInfoPath, bagitPath, manifestPath} {
+			if f := in.find(name); f != nil {
+				made = appendSum(made, name, f.sum)
 			}
 		}
-		if bytes.Equal(made, files.content) {
-			var made []byte
-			for _, name := range []string{bagInfoPath, bagitPath, manifestPath} {
-				if f := in.find(name); f != nil {
-					made = appendSum(made, name, f.sum)
-				}
-			}
-			if bytes.Equal(made, tags.content) && in.onlyTags() {
-				return true, nil
-			}
+		if bytes.Equal(made, tags.content) && in.onlyTags() {
+			return true, nil
 		}
 	}
 	return false, in.searchManifests()
@@ -114,21 +105,18 @@ func (in *reading) checkCanonical(d *Dossier) error {
 		if i > 0 && in.files[i-1].name >= f.name {
 			return malformed(RuleCanonical, f.name, "is not in its place in the order of names")
 		}
-		fixed, derived := want[f.name]
-		ok := true
+		ok := !f.other
 		switch {
-		case derived:
-			ok = bytes.Equal(f.content, fixed)
+		case f.isBundle(), strings.HasPrefix(f.name, consistency): // looked at as they were read
+		case want[f.name] != nil:
+			ok = bytes.Equal(f.content, want[f.name])
 			delete(want, f.name)
-		case f.isBundle():
 		case strings.HasPrefix(f.name, proofs):
 			if ok = proven < len(d.Events); ok {
 				e := &d.Events[proven]
 				ok = f.name == proofPath(e.Index) && bytes.Equal(f.content, in.shared.tlogProof(e))
 				proven++
 			}
-		case strings.HasPrefix(f.name, consistency):
-			ok = f.content == nil
 		case strings.HasPrefix(f.name, keysDir):
 			ok = false // of nobody who signed
 		default:

@@ -28,7 +28,7 @@ func (p *place) start() int64 { return p.at - localSize - int64(len(p.name)) }
 // Whoever reads the contents must hold each local header to its one form, its
 // name and CRC to those of the directory: then indexZip would find these same
 // places, and checkDirectory, writing the directory again, these same bytes.
-func indexDirectory(r io.ReaderAt, size int64, lim Limits) ([]place, bool) {
+func indexDirectory(r io.ReaderAt, size int64, lim Limits) ([]file, bool) {
 	if size > lim.Bytes || size > math.MaxUint32 || size < endSize {
 		return nil, false
 	}
@@ -36,7 +36,7 @@ func indexDirectory(r io.ReaderAt, size int64, lim Limits) ([]place, bool) {
 	if !ok || count == 0 || count > uint64(lim.Files) || count > uint64(stop-directory)/centralSize {
 		return nil, false
 	}
-	places := make([]place, 0, count)
+	files := make([]file, 0, count)
 	buf := make([]byte, min(bufferSize, stop-directory))
 	next := int64(0) // where the next file's header stands
 	for at := directory; at < stop; {
@@ -50,7 +50,7 @@ func indexDirectory(r io.ReaderAt, size int64, lim Limits) ([]place, bool) {
 			e := chunk[done:]
 			p, ok := readCentral(e)
 			nameLen := int(binary.LittleEndian.Uint16(e[28:]))
-			if !ok || nameLen > maxName || uint64(len(places)) == count {
+			if !ok || nameLen > maxName || uint64(len(files)) == count {
 				return nil, false
 			}
 			if len(e) < centralSize+nameLen {
@@ -64,14 +64,14 @@ func indexDirectory(r io.ReaderAt, size int64, lim Limits) ([]place, bool) {
 			if next = p.at + p.size; next > directory || p.size > maxSize(p.name) {
 				return nil, false
 			}
-			places, done = append(places, p), done+centralSize+nameLen
+			files, done = append(files, file{place: p}), done+centralSize+nameLen
 		}
 		if done == 0 {
 			return nil, false
 		}
 		at += int64(done)
 	}
-	return places, next == directory && uint64(len(places)) == count
+	return files, next == directory && uint64(len(files)) == count
 }
 
 // readEnd reads what closes a zip, and holds it to its one form: the directory
@@ -116,7 +116,7 @@ func readCentral(b []byte) (p place, ok bool) {
 // and returns where that begins. Headers are only read as far as needed: that
 // they are in the one form is shown by writing them again. That a header's
 // claim of content is true shows where the next one is read behind it.
-func indexZip(r io.ReaderAt, size int64, lim Limits) (places []place, directory int64, err error) {
+func indexZip(r io.ReaderAt, size int64, lim Limits) (files []file, directory int64, err error) {
 	if size > lim.Bytes || size > math.MaxUint32 {
 		return nil, 0, malformed(RuleLimit, "", "%d bytes; at most %d are allowed", size, min(lim.Bytes, math.MaxUint32))
 	}
@@ -127,8 +127,8 @@ func indexZip(r io.ReaderAt, size int64, lim Limits) (places []place, directory 
 			return nil, 0, err
 		}
 		sig := binary.LittleEndian.Uint32(head)
-		if sig == 0x02014b50 && len(places) > 0 {
-			return places, at, nil
+		if sig == 0x02014b50 && len(files) > 0 {
+			return files, at, nil
 		}
 		if sig != 0x04034b50 {
 			return nil, 0, malformed(RuleZip, "", "no zip entry where one is expected")
@@ -142,7 +142,7 @@ func indexZip(r io.ReaderAt, size int64, lim Limits) (places []place, directory 
 		if size-p.at-p.size < endSize || nameLen > maxName {
 			return nil, 0, malformed(RuleZip, "", "an entry is longer than the file, or its name too long")
 		}
-		if len(places) >= lim.Files {
+		if len(files) >= lim.Files {
 			return nil, 0, malformed(RuleLimit, "", "more than %d files", lim.Files)
 		}
 		name, err := in.bytes(at+localSize, int(nameLen))
@@ -153,7 +153,7 @@ func indexZip(r io.ReaderAt, size int64, lim Limits) (places []place, directory 
 		if most := maxSize(p.name); p.size > most {
 			return nil, 0, malformed(RuleLimit, p.name, "%d bytes; at most %d are allowed", p.size, most)
 		}
-		places, at = append(places, p), p.at+p.size
+		files, at = append(files, file{place: p}), p.at+p.size
 	}
 }
 
