@@ -19,6 +19,7 @@ const module = "github.com/evidence-custody/custodyd/"
 var may = map[string][]string{
 	"evidence":           {},
 	"evidence/parcel":    {"evidence"},
+	"evidence/ewf":       {},
 	"custody":            {"evidence"},
 	"custody/seal":       {"custody", "evidence"},
 	"custody/tlog":       {"custody", "custody/seal", "evidence"},
@@ -167,7 +168,7 @@ func TestNever(t *testing.T) {
 // program in it but through the standard library's own.
 func TestPureHalf(t *testing.T) {
 	packages := list(t)
-	for _, name := range []string{"evidence", "custody", "custody/seal", "custody/tlog", "custody/standing", "custody/ruling", "custody/dossier", "custody/verify", "custody/report"} {
+	for _, name := range []string{"evidence", "evidence/ewf", "custody", "custody/seal", "custody/tlog", "custody/standing", "custody/ruling", "custody/dossier", "custody/verify", "custody/report"} {
 		for _, dep := range packages[name].Deps {
 			if dep == "net/http" || dep == "os/exec" || dep == "database/sql" {
 				t.Errorf("%s reaches %s", name, dep)

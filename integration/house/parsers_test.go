@@ -81,6 +81,7 @@ var fuzzed = map[string]string{
 	"evidence ParseDigest":                                   "evidence FuzzParseDigest",
 	"evidence Digest.UnmarshalText":                          "evidence FuzzParseDigest",
 	"evidence Hasher.UnmarshalBinary":                        "evidence FuzzHasherState",
+	"evidence/ewf parseVolume":                               "evidence/ewf FuzzOpen",
 	"evidence SplitLeaves":                                   "- a multiple of 32 bytes, and nothing to read in it",
 	"evidence/vault ParseChecksum":                           "evidence/vault FuzzParseChecksum",
 	"evidence/vault Checksum.UnmarshalText":                  "evidence/vault FuzzParseChecksum",
