@@ -85,6 +85,8 @@ var fuzzed = map[string]string{
 	"evidence SplitLeaves":                                   "- a multiple of 32 bytes, and nothing to read in it",
 	"evidence/vault ParseChecksum":                           "evidence/vault FuzzParseChecksum",
 	"evidence/vault Checksum.UnmarshalText":                  "evidence/vault FuzzParseChecksum",
+	"evidence/vault/locals3 parsePlan":                       "evidence/vault/locals3 FuzzRegister",
+	"evidence/vault/locals3 parseEntry":                      "evidence/vault/locals3 FuzzRegister",
 	"cmd/custodyd/config Config.parse":                       "cmd/custodyd/config FuzzParse",
 	"cmd/custodyd/config Duration.UnmarshalText":             "cmd/custodyd/config FuzzParse",
 	"cmd/custodyd/config Count.UnmarshalText":                "cmd/custodyd/config FuzzParse",

@@ -19,4 +19,11 @@
 //     ext4 has no room beyond some hundred parts (attributes.StoreAttribute),
 //   - doesn't show the lock of a version that isn't the newest (guard.HeadObject),
 //   - accepts encryption headers and ignores them (strict).
+//
+// Beside its own way of uploading there is another, in which nothing is copied:
+// an upload whose creation says how large object and parts are (custody-size and
+// custody-part-size, as the vault does) has one file with room for all of it, and
+// each part is written where it belongs (plan.go, register.go, put.go). What
+// completes it gives that file the object's name (finish.go). Such an object
+// never replaces another: where the key is taken meanwhile, Complete is refused.
 package locals3

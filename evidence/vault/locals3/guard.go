@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -26,12 +27,16 @@ import (
 type guard struct {
 	*posix.Posix
 	attrs   *attributes
-	uploads turns
+	uploads turns // by upload id: who ends one, and who adds to it
+	keys    turns // by bucket and key: who makes an object where there must be none
+	writers ones  // by upload id and part number
+	strides strides
 	now     func() time.Time
+	step    func(name string) // has been made; a crash may follow
 }
 
-func newGuard(p *posix.Posix, a *attributes) *guard {
-	return &guard{Posix: p, attrs: a, now: time.Now}
+func newGuard(p *posix.Posix, a *attributes, step func(string)) *guard {
+	return &guard{Posix: p, attrs: a, strides: newStrides(), now: time.Now, step: step}
 }
 
 var errUnverifiable = s3err.APIError{
@@ -62,14 +67,6 @@ func uploadParent(key string) string {
 	return filepath.Join(posix.MetaTmpMultipartDir, hex.EncodeToString(sum[:]))
 }
 
-func (g *guard) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
-	res, err := g.Posix.CreateMultipartUpload(ctx, in)
-	if err != nil {
-		return res, answer(err)
-	}
-	return res, answer(g.attrs.settle(filepath.Join(*in.Bucket, uploadParent(*in.Key), res.UploadId)))
-}
-
 // UploadPart publishes a part when it is whole, as its checksum tells, and on
 // the disk. Publishing takes turns with Complete and Abort: the gateway would
 // make the directory of an aborted upload again for a part that comes late.
@@ -78,6 +75,17 @@ func (g *guard) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Upl
 		return nil, errUnverifiable
 	}
 	dir := filepath.Join(*in.Bucket, uploadParent(*in.Key), *in.UploadId)
+	switch r, err := openRegister(filepath.Join(dir, registerFile)); {
+	case err == nil:
+		defer r.close()
+		out, err := g.putInPlace(ctx, in, r, dir)
+		if full(err) { // the client hears why, once it has sent everything
+			_, _ = io.Copy(io.Discard, in.Body)
+		}
+		return out, answer(err)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
 	release := func() {}
 	defer func() { release() }()
 	out, err := g.UploadPartWithPostFunc(ctx, in, func(f *os.File) error {
@@ -104,13 +112,23 @@ func (g *guard) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 		return s3response.CompleteMultipartUploadResult{}, "", s3err.GetAPIError(s3err.ErrInvalidRequest)
 	}
 	defer g.uploads.own(*in.UploadId)()
-	_, err := os.Stat(filepath.Join(*in.Bucket, uploadParent(*in.Key), *in.UploadId))
+	dir := filepath.Join(*in.Bucket, uploadParent(*in.Key), *in.UploadId)
+	switch r, err := openRegister(filepath.Join(dir, registerFile)); {
+	case err == nil:
+		defer r.close()
+		res, version, err := g.completeInPlace(ctx, in, r, dir)
+		return res, version, answer(err)
+	case !errors.Is(err, fs.ErrNotExist):
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
+	_, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(*in.Bucket); errors.Is(err, fs.ErrNotExist) {
 			return s3response.CompleteMultipartUploadResult{}, "", s3err.GetBucketErr(s3err.ErrNoSuchBucket, *in.Bucket)
 		}
 		return g.completed(*in.Bucket, *in.Key, *in.UploadId)
 	}
+	defer g.keys.share(*in.Bucket + "/" + *in.Key)()
 	var parts assembly
 	res, version, err := g.CompleteMultipartUploadWithCopy(ctx, in, parts.add)
 	if err != nil {
@@ -160,6 +178,7 @@ func (g *guard) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3
 	if !anyOf(in.ChecksumCRC64NVME, in.ChecksumSHA256, in.ChecksumCRC32C, in.ChecksumCRC32, in.ChecksumSHA1, in.ChecksumSHA512) {
 		return s3response.PutObjectOutput{}, errUnverifiable
 	}
+	defer g.keys.share(*in.Bucket + "/" + *in.Key)()
 	out, err := g.PutObjectWithPostFunc(ctx, in, (*os.File).Sync)
 	if err != nil {
 		return out, answer(err)
@@ -211,7 +230,21 @@ func (g *guard) HeadObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.Hea
 // DeleteObject makes durable what it moved: under versioning the gateway keeps
 // the newest version by copying it aside.
 func (g *guard) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
+	defer g.keys.share(*in.Bucket + "/" + *in.Key)()
 	out, err := g.Posix.DeleteObject(ctx, in)
+	return out, g.syncAll(err)
+}
+
+// DeleteObjects is DeleteObject for many.
+func (g *guard) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (s3response.DeleteResult, error) {
+	if in.Bucket != nil && in.Delete != nil {
+		for _, o := range in.Delete.Objects {
+			if o.Key != nil {
+				defer g.keys.share(*in.Bucket + "/" + *o.Key)()
+			}
+		}
+	}
+	out, err := g.Posix.DeleteObjects(ctx, in)
 	return out, g.syncAll(err)
 }
 

@@ -22,20 +22,24 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	s := newPlace(t).start(t)
 	vaulttest.Run(t, func(*testing.T) vault.Config { return config(s) })
 }
 
+// TestConformanceOfTheGateway is the same for parts that are files of the
+// gateway's.
+func TestConformanceOfTheGateway(t *testing.T) {
+	t.Parallel()
+	s := newPlace(t).start(t)
+	vaulttest.Run(t, func(*testing.T) vault.Config { return plain(config(s)) })
+}
+
 // TestConformanceWithSidecar is the same where extended attributes are missing.
 func TestConformanceWithSidecar(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
-	side := filepath.Join(p.options.Dir, "sidecar") // once there, it is kept in use
-	if err := os.MkdirAll(side, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.options.Runner.Own(side); err != nil {
-		t.Fatal(err)
-	}
+	side := p.giveSidecar(t)
 	s := p.start(t)
 	vaulttest.Run(t, func(*testing.T) vault.Config { return config(s) })
 	if entries, err := os.ReadDir(side); err != nil || len(entries) == 0 {

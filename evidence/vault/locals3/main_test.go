@@ -2,12 +2,14 @@ package locals3_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,11 +26,12 @@ import (
 const (
 	childArg = "locals3-child"
 	tinyArg  = "locals3-child-on-a-tiny-disk"
+	dyingArg = "locals3-child-that-dies" // after the step named by the next argument
 )
 
 // TestMain makes the test binary the child it starts, as the service is its own.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == childArg || os.Args[1] == tinyArg) {
+	if len(os.Args) > 1 && slices.Contains([]string{childArg, tinyArg, dyingArg}, os.Args[1]) {
 		if err := child(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -53,6 +56,9 @@ func child() error {
 				return err
 			}
 		}
+	}
+	if os.Args[1] == dyingArg {
+		return locals3.ChildDyingAfter(context.Background(), os.Stdin, os.Args[2])
 	}
 	return locals3.Child(context.Background(), os.Stdin)
 }
@@ -140,6 +146,16 @@ func newPlace(t testing.TB) *place {
 		Args: []string{childArg}, Runner: newRunner(t), Log: p.log,
 	}
 	return p
+}
+
+// giveSidecar has metadata kept in files. A sidecar that is there is used.
+func (p *place) giveSidecar(t testing.TB) string {
+	t.Helper()
+	side := filepath.Join(p.options.Dir, "sidecar")
+	if err := errors.Join(os.MkdirAll(side, 0o700), p.options.Runner.Own(side)); err != nil {
+		t.Fatal(err)
+	}
+	return side
 }
 
 func (p *place) start(t testing.TB) *locals3.Server {

@@ -1,8 +1,10 @@
 package locals3
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,10 +35,15 @@ func repair(a *attributes) error {
 			return fmt.Errorf("couldn't look for interrupted uploads: %w", err)
 		}
 		for _, e := range entries {
-			if e.IsDir() && strings.HasSuffix(e.Name(), inProgress) {
-				if err := a.giveBack(parent, e.Name()); err != nil {
-					return fmt.Errorf("couldn't repair the interrupted upload %s: %w", e.Name(), err)
-				}
+			if !e.IsDir() {
+				continue
+			}
+			mend := a.mendInPlace
+			if strings.HasSuffix(e.Name(), inProgress) {
+				mend = a.giveBack
+			}
+			if err := mend(parent, e.Name()); err != nil {
+				return fmt.Errorf("couldn't repair the interrupted upload %s: %w", e.Name(), err)
 			}
 		}
 	}
@@ -71,4 +78,81 @@ func (a *attributes) giveBack(parent, name string) error {
 		return err
 	}
 	return a.settle(parent)
+}
+
+// mendInPlace clears up behind an upload whose parts are written in place, if
+// it is one: when its object was linked and nothing more was done; when it was
+// being made or removed, of which nobody has been told or somebody has asked
+// for it; and what is left of parts that were sent again.
+func (a *attributes) mendInPlace(parent, id string) error {
+	dir := filepath.Join(parent, id)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	files := map[string]bool{}
+	for _, e := range entries {
+		files[e.Name()] = true
+	}
+	if !files[objectFile] && !files[registerFile] {
+		return nil
+	}
+	bucket, inBucket, _ := strings.Cut(parent, string(filepath.Separator))
+	key, err := a.RetrieveAttribute(nil, bucket, inBucket, nameAttribute)
+	if err != nil {
+		return err
+	}
+	if a.madeFrom(bucket, string(key), id) {
+		return a.clear(bucket, string(key), id)
+	}
+	if written, err := begun(filepath.Join(dir, registerFile)); err != nil {
+		return err
+	} else if !written || !files[objectFile] {
+		return a.discard(bucket, inBucket, id)
+	}
+	r, err := openRegister(filepath.Join(dir, registerFile))
+	if errors.Is(err, errRegister) {
+		return nil // it was whole, and a disk has damaged it: nothing is thrown away
+	}
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	there, err := r.entries()
+	if err != nil {
+		return err
+	}
+	for n, e := range there {
+		if e.turn > 0 {
+			delete(files, aside(n, e.turn))
+		}
+	}
+	for name := range files {
+		if strings.HasPrefix(name, "part-") {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// begun reports whether there is a register with anything in its first slot: a
+// crash before it was on the disk leaves none, a short one, or zeros.
+func begun(path string) (bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	b := make([]byte, slotSize)
+	if _, err := f.ReadAt(b, 0); errors.Is(err, io.EOF) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return !bytes.Equal(b, make([]byte, slotSize)), nil
 }

@@ -43,6 +43,11 @@ const lockPatience = 15 * time.Second
 // and ignores the polite signals: a terminal or an init system sends them to
 // the parent too, which still needs the server for what it is finishing.
 func Child(ctx context.Context, stdin io.Reader) error {
+	return child(ctx, stdin, func(string) {})
+}
+
+// child tells step by step how far it is with what a crash may interrupt.
+func child(ctx context.Context, stdin io.Reader, step func(name string)) error {
 	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	in := json.NewDecoder(io.LimitReader(stdin, 64<<10))
 	in.DisallowUnknownFields()
@@ -56,13 +61,13 @@ func Child(ctx context.Context, stdin io.Reader) error {
 		defer cancel()
 		_, _ = io.Copy(io.Discard, stdin)
 	}()
-	if err := serve(ctx, c); err != nil {
+	if err := serve(ctx, c, step); err != nil {
 		return fmt.Errorf("couldn't serve %s: %w", c.Dir, err)
 	}
 	return nil
 }
 
-func serve(ctx context.Context, c config) error {
+func serve(ctx context.Context, c config, step func(string)) error {
 	unix.Umask(0o077)
 	lock, err := lockDir(ctx, c.Dir)
 	if err != nil {
@@ -93,7 +98,7 @@ func serve(ctx context.Context, c config) error {
 	if err := os.Remove(c.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err = embedgw.RunVersityGW(ctx, newGuard(gateway, attrs), &embedgw.Config{
+	err = embedgw.RunVersityGW(ctx, newGuard(gateway, attrs, step), &embedgw.Config{
 		RootUserAccess: c.AccessKey, RootUserSecret: c.SecretKey, Region: Region,
 		Ports: []string{c.Socket}, SocketPerm: "0600",
 		MaxConnections: 1024, MaxRequests: 512, MultipartMaxParts: 10_000,

@@ -179,7 +179,9 @@ func (f *flaky) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (b *bench) completeOver(t *testing.T, f *flaky, want int32) {
 	b.ready(t)
-	f.RoundTripper = Transport(b.config)
+	if f.RoundTripper = b.config.Transport; f.RoundTripper == nil {
+		f.RoundTripper = Transport(b.config)
+	}
 	s := b.open(t, func(c *vault.Config) { c.Transport = f })
 	data := Bytes(14, 17*mib)
 	u, err := s.Begin(t.Context(), uint64(len(data)))
