@@ -83,6 +83,7 @@ var fuzzed = map[string]string{
 	"evidence Hasher.UnmarshalBinary":                        "evidence FuzzHasherState",
 	"evidence/ewf parseVolume":                               "evidence/ewf FuzzOpen",
 	"evidence SplitLeaves":                                   "- a multiple of 32 bytes, and nothing to read in it",
+	"evidence/acquisition Parse":                             "evidence/acquisition FuzzParse",
 	"evidence/vault ParseChecksum":                           "evidence/vault FuzzParseChecksum",
 	"evidence/vault Checksum.UnmarshalText":                  "evidence/vault FuzzParseChecksum",
 	"evidence/vault/locals3 parsePlan":                       "evidence/vault/locals3 FuzzRegister",
