@@ -22,6 +22,10 @@ const (
 	KindReceived   Kind = "artifact.received"
 	KindRefused    Kind = "deposit.refused"
 
+	KindFixityPassed    Kind = "fixity.passed"
+	KindFixityFailed    Kind = "fixity.failed"
+	KindFixityUnchecked Kind = "fixity.unchecked"
+
 	KindReleased  Kind = "custody.released"
 	KindAccepted  Kind = "custody.accepted"
 	KindDeclined  Kind = "custody.declined"
@@ -161,6 +165,12 @@ var kindTable = []*KindRule{
 		Who: "the service", Chains: "observations(item)", Basis: "the artifact.deposited"},
 	{Kind: KindRefused, New: func() Body { return new(DepositRefused) }, Signer: ClassService, Uncertified: true,
 		Who: "the service", Chains: "observations(parent item, else case)"},
+	{Kind: KindFixityPassed, New: func() Body { return new(FixityPassed) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "observations(item)"},
+	{Kind: KindFixityFailed, New: func() Body { return new(FixityFailed) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "observations(item)"},
+	{Kind: KindFixityUnchecked, New: func() Body { return new(FixityUnchecked) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "observations(item)"},
 	{Kind: KindReleased, New: func() Body { return new(Released) }, Signer: ClassPerson,
 		Who: "the holder of every item", Chains: "each item",
 		Details: []Field{FieldNote, FieldPlace, FieldMethod, FieldRoadCertificate, FieldCondition, FieldAuthority}},

@@ -30,6 +30,12 @@ func ItemsOf(b Body) []ID {
 		return b.Items
 	case *AccessRequested:
 		return []ID{b.Item}
+	case *FixityPassed:
+		return []ID{b.Item}
+	case *FixityFailed:
+		return []ID{b.Item}
+	case *FixityUnchecked:
+		return []ID{b.Item}
 	case *Served:
 		return []ID{b.Item}
 	case *Verification:

@@ -40,6 +40,22 @@ var refusedBodies = []refusedStatement{
 	body("body.enum", "capacity", func(b *custody.Opinion) { b.Capacity = "section 40" }),
 
 	body("body.enum", "recovery-cause", func(b *custody.LogRecovered) { b.Cause = "Backup-restored" }),
+	body("body.enum", "fixity-reason", func(b *custody.FixityFailed) { b.Reason = "rot" }),
+	body("body.enum", "unchecked-reason", func(b *custody.FixityUnchecked) { b.Reason = "busy" }),
+
+	body("body.count", "more-bad-blocks-than-looked-at", func(b *custody.FixityFailed) { b.Checked = 0 }),
+	body("body.count", "bad-block-not-listed", func(b *custody.FixityFailed) { b.Count, b.Checked = 2, 2 }),
+	body("body.count", "bad-blocks-over-the-list", func(b *custody.FixityFailed) {
+		b.Blocks, b.Count, b.Checked = ascending(custody.MaxBadBlocks+1), custody.MaxBadBlocks+1, custody.MaxBadBlocks+1
+	}),
+	body("body.count", "no-bad-block", func(b *custody.FixityFailed) { b.Blocks, b.Count = []uint64{}, 0 }),
+	body("body.count", "missing-and-listed", func(b *custody.FixityFailed) { b.Reason = custody.FixityMissing }),
+	body("body.count", "missing-in-part", func(b *custody.FixityFailed) {
+		b.Reason, b.Blocks, b.Checked = custody.FixityMissing, []uint64{}, 2
+	}),
+	body("body.order", "bad-blocks", func(b *custody.FixityFailed) { b.Blocks, b.Count, b.Checked = []uint64{3, 1}, 2, 4 }),
+	body("body.order", "bad-block-twice", func(b *custody.FixityFailed) { b.Blocks, b.Count, b.Checked = []uint64{3, 3}, 2, 4 }),
+	body("body.id", "zero-checked-item", func(b *custody.FixityPassed) { b.Item = custody.ID{} }),
 
 	body("body.count", "no-items", func(b *custody.Released) { b.Items = []custody.HandedItem{} }),
 	body("body.count", "one-witness", func(b *custody.ItemRegistered) { b.Witnesses = b.Witnesses[:1] }),
@@ -101,4 +117,12 @@ var refusedBodies = []refusedStatement{
 	body("artifact.empty", "computed-over-no-bytes", func(b *custody.Verification) { b.Computed.Size = 0 }),
 	body("time.empty", "no-leaves", func(b *custody.LogTime) { b.Size = 0 }),
 	body("artifact.declared", "another-sha256", func(b *custody.Deposited) { b.Declared.SHA256 = &other }),
+}
+
+func ascending(n int) []uint64 {
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = uint64(i)
+	}
+	return out
 }

@@ -83,7 +83,9 @@ const companyLasts = 64
 // effective reports whether something beside the append stands or falls with
 // the group.
 func (g *group) effective() bool {
-	return slices.ContainsFunc(g.subs, func(p *prepared) bool { return !p.submission.Effects.None() })
+	return slices.ContainsFunc(g.subs, func(p *prepared) bool {
+		return !p.submission.Effects.None() || p.statement != nil && ofCopy(p.statement.Predicate.Kind)
+	})
 }
 
 // attempt judges and writes the groups from the head that the appender knows.

@@ -13,11 +13,7 @@ import (
 // effects does what stands or falls with a group's events. Where one cannot be
 // done, the group alone is undone: its savepoint keeps the batch.
 func (l *Ledger) effects(ctx context.Context, tx *sql.Tx, g *group) error {
-	none := true
-	for _, p := range g.subs {
-		none = none && p.submission.Effects.None()
-	}
-	if none {
+	if !g.effective() {
 		return nil
 	}
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT group_effects`); err != nil {
@@ -53,11 +49,19 @@ func (l *Ledger) effect(ctx context.Context, tx *sql.Tx, e *sealedEvent) error {
 	}
 	if x.Artifact != nil {
 		err := insertArtifact(ctx, tx, *x.Artifact)
+		if err == nil {
+			err = insertFixity(ctx, tx, *x.Artifact)
+		}
 		if isUnique(err) {
 			return custody.Refuse("artifact.exists", "", "an artifact is recorded for item %s, or under its object key, already", x.Artifact.Item.Short())
 		}
 		if err != nil {
 			return fmt.Errorf("couldn't record the artifact: %w", err)
+		}
+	}
+	if ofCopy(e.statement.Predicate.Kind) {
+		if err := fixityEffect(ctx, tx, e, x.Fixity); err != nil {
+			return fmt.Errorf("couldn't note a reading back: %w", err)
 		}
 	}
 	if x.Report != nil {

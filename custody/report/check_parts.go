@@ -51,6 +51,7 @@ func (c *checker) things() {
 		c.text(a.FileName, "artifacts[%d].fileName", i)
 		c.facts(a.Acquisition, "artifacts[%d].acquisition", i)
 		c.measurements(i, a)
+		c.copies(i, a)
 	}
 }
 
@@ -77,6 +78,24 @@ func (c *checker) measurements(i int, a Artifact) {
 	}
 	c.must(a.Bytes != Pass || read, "bytes-not-read", "artifacts[%d].bytes", i)
 	c.must(!differs || c.d.Result.Hashes != Pass, "hashes-despite-difference", "result.hashes")
+}
+
+// copies holds the word on the service's copy to the acts that say it.
+func (c *checker) copies(i int, a Artifact) {
+	c.outcome(a.Copy.Last, "artifacts[%d].copy.last", i)
+	said := func(act int, kinds ...string) bool {
+		return act > 0 && act <= len(c.d.Acts) && slices.Contains(kinds, c.d.Acts[act-1].Kind)
+	}
+	want := map[Outcome]string{Pass: "fixity.passed", Fail: "fixity.failed", NotChecked: "fixity.unchecked"}[a.Copy.Last]
+	c.must(a.Copy.Act == 0 && a.Copy.Last == NotChecked || said(a.Copy.Act, want), "copy-without-act", "artifacts[%d].copy.act", i)
+	for _, n := range a.Copy.Failures {
+		c.must(said(n, "fixity.failed"), "copy-without-act", "artifacts[%d].copy.failures", i)
+	}
+	c.must(a.Copy.Last != Fail || slices.Contains(a.Copy.Failures, a.Copy.Act), "copy-failure-unsaid", "artifacts[%d].copy.failures", i)
+	if w := a.Whole; w.Act > 0 {
+		c.party(w.By, "artifacts[%d].whole.by", i)
+		c.must(said(w.Act, "artifact.received", "fixity.passed", "verification.recorded"), "copy-without-act", "artifacts[%d].whole.act", i)
+	}
 }
 
 func (c *checker) acts() {

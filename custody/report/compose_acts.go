@@ -191,6 +191,12 @@ func (c *composer) notes(e *verify.Event) []Fact {
 		return []Fact{stated("purpose", string(b.Purpose))}
 	case *custody.Served:
 		return []Fact{stated("bytes", strconv.FormatUint(b.Bytes, 10)), stated("outcome", string(b.Outcome))}
+	case *custody.FixityPassed:
+		return []Fact{stated("read back", strconv.FormatUint(b.Bytes, 10)+" bytes")}
+	case *custody.FixityFailed:
+		return []Fact{stated("reason", string(b.Reason)), stated("bad blocks", badBlocks(b))}
+	case *custody.FixityUnchecked:
+		return []Fact{stated("reason", string(b.Reason))}
 	case *custody.Verification:
 		return []Fact{stated("result", string(b.Result)), stated("computed SHA-256", b.Computed.SHA256.String())}
 	case *custody.Opinion:

@@ -11,12 +11,13 @@ type index struct {
 	grants    map[custody.ID]custody.ID      // grant: leaf of its access.granted
 	served    map[custody.ID][]*verify.Event // leaf of access.requested
 	measured  map[custody.ID][]*verify.Event // item: receptions and verifications
+	fixity    map[custody.ID][]*verify.Event // item: readings back of its copy
 	contested map[custody.ID]bool            // keys with a contested event
 }
 
 func indexOf(r *verify.Reading) index {
 	x := index{grants: map[custody.ID]custody.ID{}, served: map[custody.ID][]*verify.Event{},
-		measured: map[custody.ID][]*verify.Event{}, contested: map[custody.ID]bool{}}
+		measured: map[custody.ID][]*verify.Event{}, fixity: map[custody.ID][]*verify.Event{}, contested: map[custody.ID]bool{}}
 	for _, e := range r.Events {
 		if e.Contested {
 			x.contested[e.Statement.Predicate.Signer.Key] = true
@@ -28,6 +29,12 @@ func indexOf(r *verify.Reading) index {
 			x.served[b.Request] = append(x.served[b.Request], e)
 		case *custody.Received:
 			x.measured[b.Item] = append(x.measured[b.Item], e)
+		case *custody.FixityPassed:
+			x.fixity[b.Item] = append(x.fixity[b.Item], e)
+		case *custody.FixityFailed:
+			x.fixity[b.Item] = append(x.fixity[b.Item], e)
+		case *custody.FixityUnchecked:
+			x.fixity[b.Item] = append(x.fixity[b.Item], e)
 		case *custody.Verification:
 			x.measured[b.Item] = append(x.measured[b.Item], e)
 		}

@@ -102,6 +102,7 @@ func (c *composer) artifact(it Item, b *custody.Deposited, e *verify.Event) int 
 			measure(RecomputedByReader, o, Measurement{SHA256: m.Computed.SHA256.String(), Method: "over the bytes received: " + string(m.Result)})
 		}
 	}
+	a.Copy, a.Whole = c.copyOf(it.ID)
 	switch reading.Bytes {
 	case verify.Match:
 		a.Bytes = Pass

@@ -95,6 +95,15 @@ func TestComposeTellsTheStory(t *testing.T) {
 	if want := []report.MeasurementKind{report.Declared, report.MeasuredByService, report.RecomputedByReader}; !slices.Equal(kinds, want) {
 		t.Errorf("measurements %v, want %v", kinds, want)
 	}
+	// The story's last three acts: could not be checked, failed, passed.
+	n := len(doc.Acts)
+	if c, w := doc.Artifacts[0].Copy, doc.Artifacts[0].Whole; c.Last != report.Pass || c.Act != n || !slices.Equal(c.Failures, []int{n - 1}) || !strings.Contains(c.Words, "1 act before says that it was not what was deposited") ||
+		w.Act != n || w.By != (report.Party{}) || w.How != "read back by the service from its copy" {
+		t.Errorf("the copy: %+v, found whole: %+v", c, w)
+	}
+	if a := doc.Acts[n-2]; a.Words != "COPY NOT AS DEPOSITED" || a.Class != report.ClassService || !strings.Contains(facts(a), "1 of 1 blocks looked at: 0") {
+		t.Errorf("the failed check: %+v", a)
+	}
 	if doc.Artifacts[0].Bytes != report.NotChecked {
 		t.Errorf("bytes %s, though no file was given", doc.Artifacts[0].Bytes)
 	}

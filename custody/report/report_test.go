@@ -118,6 +118,13 @@ func TestCheckRefusesOverstatement(t *testing.T) {
 			d.Policy.Given, d.Result.Verdict = false, report.Unchecked
 		}},
 		{"bytes-not-read", func(d *report.Document) { d.Artifacts[0].Bytes = report.Pass }},
+		{"copy-without-act", func(d *report.Document) { d.Artifacts[0].Copy.Last = report.Pass }},
+		{"copy-without-act", func(d *report.Document) { d.Artifacts[0].Copy.Act = 4 }},
+		{"copy-without-act", func(d *report.Document) { d.Artifacts[0].Copy.Failures = []int{4} }},
+		{"copy-without-act", func(d *report.Document) { d.Artifacts[0].Whole.Act = 3 }},
+		{"copy-failure-unsaid", func(d *report.Document) {
+			d.Acts[3].Kind, d.Artifacts[0].Copy.Last, d.Artifacts[0].Copy.Act = "fixity.failed", report.Fail, 4
+		}},
 		{"agreement", func(d *report.Document) { d.Artifacts[0].Measurements[0].SHA256 = "" }},
 		{"agreement", func(d *report.Document) { d.Artifacts[0].SHA256 = evidence.Sum(nil) }},
 		{"hashes-despite-difference", func(d *report.Document) {

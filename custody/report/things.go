@@ -106,6 +106,31 @@ type Artifact struct {
 	// Bytes says whether the verifier behind this report read the artifact's
 	// bytes itself and found them to match. NotChecked is the usual case.
 	Bytes Outcome `json:"bytes"`
+	// Copy is how the service's own copy was last found.
+	Copy Copy `json:"copy"`
+	// Whole is the newest word on record that the bytes are those deposited.
+	Whole FoundWhole `json:"whole,omitzero"`
+}
+
+// Copy is what the service says of its copy of an artifact.
+type Copy struct {
+	// Last is the outcome of the last reading back: NotChecked where there was
+	// none or it could not be made.
+	Last  Outcome `json:"last"`
+	At    Instant `json:"at,omitzero"`
+	Act   int     `json:"act,omitempty"` // 0: never read back
+	Words string  `json:"words"`
+	// Failures are all acts that say that it was not as deposited.
+	Failures []int `json:"failures"`
+}
+
+// FoundWhole says who last found the bytes to be those deposited; the service
+// where By is nobody.
+type FoundWhole struct {
+	By  Party   `json:"by,omitzero"`
+	At  Instant `json:"at"`
+	Act int     `json:"act"`
+	How string  `json:"how"`
 }
 
 // MeasurementKind says who arrived at a digest and how.

@@ -49,6 +49,12 @@ func (c *hearing) body() error {
 		return c.accessRequested(b)
 	case *custody.Served:
 		return c.served(b)
+	case *custody.FixityPassed:
+		return c.fixity(b.Item, b.Artifact, func(a custody.Artifact) bool { return b.Bytes == a.Size })
+	case *custody.FixityFailed:
+		return c.fixity(b.Item, b.Artifact, func(a custody.Artifact) bool { return within(b, evidence.BlockCount(a.Size)) })
+	case *custody.FixityUnchecked:
+		return c.fixity(b.Item, b.Artifact, func(custody.Artifact) bool { return true })
 	case *custody.Verification:
 		return c.verified(b)
 	case *custody.Opinion:

@@ -280,6 +280,48 @@ var serviceCases = []ruleCase{
 		c.Artifact = rulingtest.Artifact("other").SHA256
 		return attempt{By: s.Service, Body: &b, Basis: []id{request}}, attempt{By: s.Service, Body: &c, Basis: []id{request}}
 	}),
+	pair("fixity.other-artifact", "a check of another artifact", func(s *scene) (attempt, attempt) {
+		b := custody.FixityUnchecked{Artifact: s.Bytes.SHA256, Item: s.Image, Reason: custody.UncheckedLeaves}
+		c := b
+		c.Artifact = rulingtest.Artifact("other").SHA256
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
+	pair("fixity.other-artifact", "a check of an exhibit without bytes", func(s *scene) (attempt, attempt) {
+		b := custody.FixityPassed{Artifact: s.Bytes.SHA256, Bytes: s.Bytes.Size, Item: s.Image}
+		c := b
+		c.Item = s.Phone
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
+	pair("item.unknown", "a check of what was never deposited", func(s *scene) (attempt, attempt) {
+		b := custody.FixityPassed{Artifact: s.Bytes.SHA256, Bytes: s.Bytes.Size, Item: s.Image}
+		c := b
+		c.Item = s.Found(custody.DocItem, "never deposited")
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
+	pair("fixity.extent", "passed with a byte unread", func(s *scene) (attempt, attempt) {
+		b := custody.FixityPassed{Artifact: s.Bytes.SHA256, Bytes: s.Bytes.Size, Item: s.Image}
+		c := b
+		c.Bytes--
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
+	pair("fixity.extent", "a bad block past the end", func(s *scene) (attempt, attempt) {
+		b := custody.FixityFailed{Artifact: s.Bytes.SHA256, Blocks: []uint64{0}, Checked: 1, Count: 1, Item: s.Image, Reason: custody.FixityMismatch}
+		c := b
+		c.Blocks = []uint64{1}
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
+	pair("fixity.extent", "more looked at than there is", func(s *scene) (attempt, attempt) {
+		b := custody.FixityFailed{Artifact: s.Bytes.SHA256, Blocks: []uint64{}, Checked: 1, Item: s.Image, Reason: custody.FixityLong}
+		c := b
+		c.Checked = 2
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
+	pair("fixity.extent", "missing in more blocks than there are", func(s *scene) (attempt, attempt) {
+		b := custody.FixityFailed{Artifact: s.Bytes.SHA256, Blocks: []uint64{}, Checked: 1, Count: 1, Item: s.Image, Reason: custody.FixityMissing}
+		c := b
+		c.Checked, c.Count = 2, 2
+		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
+	}),
 	pair("report.future", "a report over a checkpoint to come", func(s *scene) (attempt, attempt) {
 		b := custody.ReportIssued{Case: s.Case, For: s.Clerk.Party, Items: []id{s.Image}, Over: s.Seen(), Files: custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}}
 		c := b

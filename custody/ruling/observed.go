@@ -59,6 +59,33 @@ func (c *hearing) served(b *custody.Served) error {
 	return nil
 }
 
+// fixity: what the service says of its copy is of the artifact deposited, and
+// fits its size.
+func (c *hearing) fixity(item, artifact custody.ID, fits func(custody.Artifact) bool) error {
+	it, partial, err := c.itemState(item)
+	if err != nil {
+		return err
+	}
+	switch {
+	case partial:
+	case it.Artifact == nil || it.Artifact.SHA256 != artifact:
+		return custody.Refuse("fixity.other-artifact", "predicate.body.artifact", "the artifact is not that of item %s", item.Short())
+	case !fits(*it.Artifact):
+		return custody.Refuse("fixity.extent", "predicate.body", "the bytes or blocks are not those of an artifact of %d bytes", it.Artifact.Size)
+	}
+	c.observe(item)
+	return nil
+}
+
+// within: no block is counted or named that an artifact of so many has not,
+// and of a missing object all are.
+func within(b *custody.FixityFailed, blocks uint64) bool {
+	if n := len(b.Blocks); n > 0 && b.Blocks[n-1] >= blocks {
+		return false
+	}
+	return b.Checked <= blocks && (b.Reason != custody.FixityMissing || b.Count == blocks)
+}
+
 func (c *hearing) reported(b *custody.ReportIssued) error {
 	if _, _, err := c.caseState(b.Case); err != nil {
 		return err

@@ -163,6 +163,8 @@ func (r *reader) note(e *Event) {
 		if b.Outcome == custody.OutcomeFailed {
 			r.find(ServeFailed, at(e.Index), "the service aborted a read of artifact %s: the store or its bytes failed", b.Artifact)
 		}
+	case *custody.FixityFailed:
+		r.find(FixityFailed, at(e.Index), "the service found its copy of artifact %s not as it was deposited (%s; %d of %d blocks looked at): get the bytes from another copy, the record stands", b.Artifact, b.Reason, b.Count, b.Checked)
 	case *custody.Received:
 		if it := r.out.Items[b.Item]; it != nil {
 			it.Received = b

@@ -54,6 +54,7 @@ const (
 	CustodyGap            Name = "custody-gap"
 	DepositRefused        Name = "deposit-refused"
 	LabMismatch           Name = "verification-mismatch"
+	FixityFailed          Name = "fixity-failed"
 	ServeFailed           Name = "access-failed"
 	BytesUnchecked        Name = "bytes-not-checked"
 	BytesMatch            Name = "bytes-match"
@@ -90,7 +91,7 @@ var severities = map[Name]Severity{
 	StatusTooOld: Unchecked, AlgorithmOutdated: Unchecked,
 
 	Unwitnessed: Note, Untimed: Note, TestLog: Note, Withheld: Note, CustodyGap: Note, DepositRefused: Note,
-	LabMismatch: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
+	LabMismatch: Note, FixityFailed: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
 	OutsideScope: Note, ReceptionMissing: Note, ConfirmedTo: Note, RecoveryAccepted: Note,
 	StatusUnchecked: Note, TimestampUnidentified: Note, TimeOutsideWindow: Note, TimeGap: Note, ConsistencyNotShown: Note,
 }

@@ -187,6 +187,11 @@ var findingCases = []findingCase{
 		c.b.Sealed = c.Sealed
 		c.again()
 	})},
+	{verify.FixityFailed, verify.Whole, on(func(_ *testing.T, c *court) {
+		c.Act(c.Service, &custody.FixityFailed{Artifact: c.Bytes.SHA256, Blocks: []uint64{}, Checked: 1, Count: 1, Item: c.Image, Reason: custody.FixityMissing})
+		c.b.Sealed = c.Sealed
+		c.again()
+	})},
 	{verify.TimesContradict, verify.Whole, on(func(t *testing.T, c *court) {
 		c.b.Draft(c.Story, c.Second, c.Release(rulingtest.To(c.Laboratory.ID), c.Disk), func(st *custody.Statement) {
 			at, err := custody.ParseTime("2026-01-01T00:00:00Z")

@@ -328,6 +328,32 @@ def _about(s, original, chain, kind, case):
     return item is not None and (not s.inside_item(item) or item in s.items and s.items[item].case == case)
 
 
+def _copy(s, e, fits):
+    """What the service says of its copy of an artifact: of the item's, and of its size."""
+    item = item_of(s, e.body['item'])
+    if item:
+        need(item.artifact and item.artifact['sha256'] == e.body['artifact'], 'fixity.other-artifact')
+        need(fits(item.artifact['size']), 'fixity.extent')
+
+
+def fixity_passed(s, e, p, basis):
+    _copy(s, e, lambda size: e.body['bytes'] == size)
+
+
+def fixity_failed(s, e, p, basis):
+    b = e.body
+
+    def fits(size):
+        blocks = -(-size // tlog.BLOCK)
+        return b['checked'] <= blocks and all(i < blocks for i in b['blocks']) and (b['reason'] != 'missing' or b['count'] == blocks)
+
+    _copy(s, e, fits)
+
+
+def fixity_unchecked(s, e, p, basis):
+    _copy(s, e, lambda size: True)
+
+
 def report_issued(s, e, p, basis):
     b = e.body
     agency_of(s, b['case'])
@@ -340,7 +366,8 @@ JUDGES = {
     'log.genesis': genesis, 'log.time': log_time, 'log.recovered': log_recovered, 'org.founded': org_founded,
     'key.requested': key_requested, 'key.certified': key_certified, 'key.revoked': key_revoked, 'org.status': org_status,
     'case.opened': case_opened, 'item.registered': item_registered, 'artifact.deposited': artifact_deposited,
-    'artifact.received': artifact_received, 'deposit.refused': deposit_refused, 'custody.released': released,
+    'artifact.received': artifact_received, 'deposit.refused': deposit_refused,
+    'fixity.passed': fixity_passed, 'fixity.failed': fixity_failed, 'fixity.unchecked': fixity_unchecked, 'custody.released': released,
     'custody.accepted': accepted, 'custody.declined': declined, 'custody.recalled': recalled, 'act.approved': approved,
     'custody.assumed': assumed, 'custody.confirmed': confirmed, 'access.granted': access_granted,
     'access.requested': access_requested, 'access.served': access_served, 'verification.recorded': verification_recorded,

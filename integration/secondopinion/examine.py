@@ -177,6 +177,8 @@ class Examination:
             self.find('custody-gap', i)
         elif kind == 'deposit.refused':
             self.find('deposit-refused', i)
+        elif kind == 'fixity.failed':
+            self.find('fixity-failed', i)
         elif kind == 'access.served' and b['outcome'] == 'failed':
             self.find('access-failed', i)
         elif kind == 'verification.recorded' and b['result'] == 'mismatch':

@@ -166,7 +166,7 @@ def _reader(m):
     if m.type == 'list of objects':
         return _list(lambda v: _object(v, _shape_of(m.children['[]'].children if '[]' in m.children else m.children), 'body'))
     if m.type.startswith('list of '):
-        return _list(_id if m.type == 'list of id' else _text)
+        return _list(_id if m.type == 'list of id' else _int if m.type == 'list of integer' else _text)
     return _id if m.type == 'id' else _int if m.type == 'integer' else _text
 
 
@@ -305,6 +305,12 @@ def _body_rules(kind, p):
         raise Refused('body.id')
     if kind.name == 'artifact.deposited' and b['declared'].get('sha256', b['artifact']['sha256']) != b['artifact']['sha256']:
         raise Refused('artifact.declared')
+    if kind.name == 'fixity.failed':
+        listed = 0 if b['reason'] == 'missing' else min(b['count'], 256)
+        if not b['count'] <= b['checked'] or len(b['blocks']) != listed:
+            raise Refused('body.count')
+        if b['count'] == 0 and b['reason'] != 'long' or b['reason'] == 'missing' and b['count'] != b['checked']:
+            raise Refused('body.count')
     if kind.name == 'access.granted' and (b['scope'] == 'record') != (not b['items']):
         raise Refused('body.count')
 

@@ -21,6 +21,7 @@ const (
 	unproven = "a token that is gone is time evidence lost: the finding `untimed`"
 	opens    = "opens the API and gives no trust"
 	wrapped  = "each is bound to its object and its key-encryption key: `custodyd check` unwraps every one, and opens with it what it encrypts with `--bytes`"
+	reading  = "what is to be read back next, or how far that is: what nobody reads shows as not found whole for long (metrics, `custodyd fixity`)"
 	progress = "work in progress: what is finished is hashed and signed anew"
 )
 
@@ -37,8 +38,17 @@ var notOfTheRecord = map[string]string{
 	"shelved":      "what is in the object store can be found again by looking there",
 	"idempotency":  "keeps an answer for a repeated request",
 
-	"data_keys":     wrapped,
-	"wrapping_keys": wrapped,
+	"data_keys":         wrapped,
+	"wrapping_keys":     wrapped,
+	"fixity.turn":       reading,
+	"fixity.not_before": reading,
+	"fixity.holder":     reading,
+	"fixity.held_until": reading,
+	"fixity.began":      reading,
+	"fixity.next_block": reading,
+	"fixity.bad_count":  reading,
+	"fixity.bad":        reading,
+	"fixity.short":      reading,
 
 	"events.appended_at":               own,
 	"checkpoints.published_at":         own,

@@ -168,6 +168,8 @@ func deposit(t *testing.T, l *ledger.Ledger, s *rulingtest.Scene, content string
 		Until: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC), Leaves: leaf[:], Stored: time.Now()}}
 	_, err = l.Deposit(testContext(t), sub, docket.Act{Body: reception})
 	need(t, err)
+	_, err = l.Observe(testContext(t), docket.Act{Body: &custody.FixityPassed{Artifact: a.SHA256, Bytes: a.Size, Item: item}}, docket.Effects{})
+	need(t, err)
 }
 
 // report issues one with its two files.

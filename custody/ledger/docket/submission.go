@@ -20,10 +20,11 @@ type Submission struct {
 // append, or not at all. They are left undone where the event is already in
 // the log.
 type Effects struct {
-	Artifact   *Artifact   // inserted
-	Report     *Report     // inserted
-	Invitation *custody.ID // spent: must exist, be unexpired and unspent, else ErrSpent
-	Upload     *custody.ID // becomes finished
+	Artifact   *Artifact     // inserted
+	Report     *Report       // inserted
+	Invitation *custody.ID   // spent: must exist, be unexpired and unspent, else ErrSpent
+	Upload     *custody.ID   // becomes finished
+	Fixity     *FixityEffect // of a fixity event; nil: it ended a reading that nobody held
 }
 
 // None reports whether there is nothing to do beside the append.

@@ -21,6 +21,16 @@ func (s *sheet) integrity() {
 		fact("Size", bytesWords(a.Size))
 		fact("SHA-256 on record", "", passage{digest(a.SHA256), style{mono, 8.5, ink}})
 		fact("Bytes", bytesRead(a.Bytes))
+		copied, _ := look(a.Copy.Last)
+		fact("The service's copy", "", append([]passage{{copyFound(a.Copy.Last), style{bold, 8.5, copied}}, {wordsUpTo(ownLimit, a.Copy.Words, path+".copy.words"), small}},
+			s.when(a.Copy.At, a.Copy.Act, faint)...)...)
+		if w := a.Whole; w.Act > 0 {
+			by := s.party(w.By)
+			if w.By == (report.Party{}) {
+				by = "the service"
+			}
+			fact("Last found whole", words(w.How, path+".whole.how")+", by "+by, s.when(w.At, w.Act, faint)...)
+		}
 		for j, f := range a.Acquisition {
 			p := fmt.Sprintf("%s.acquisition[%d]", path, j)
 			fact(short(words(f.Name, p+".name"), 60), text(f.Value, p+".value"))
@@ -28,6 +38,24 @@ func (s *sheet) integrity() {
 		s.y += 3
 		s.measured(a, path)
 	}
+}
+
+// when is a time and the act that says it; nothing where there is none.
+func (s *sheet) when(at report.Instant, act int, as style) []passage {
+	if act == 0 {
+		return nil
+	}
+	return []passage{{s.time(at), as}, {s.actRef(act), faint}}
+}
+
+func copyFound(o report.Outcome) printable {
+	switch o {
+	case report.Pass:
+		return "as deposited when last read back"
+	case report.Fail:
+		return "NOT AS DEPOSITED WHEN LAST READ BACK"
+	}
+	return notChecked
 }
 
 func bytesRead(o report.Outcome) printable {

@@ -52,6 +52,8 @@ func artifacts() []report.Artifact {
 			{Kind: report.RecomputedByReader, By: report.Party{Organisation: 2, Person: Analyst}, At: On(98.5), Act: 12, SHA256: sum.String(), Agrees: report.Pass, Method: "custody get, SHA-256 of the whole file"},
 		},
 		Bytes: report.NotChecked,
+		Copy:  report.Copy{Last: report.NotChecked, Words: "the record has no reading back of the service's copy"},
+		Whole: report.FoundWhole{By: report.Party{Organisation: 2, Person: Analyst}, At: On(98.5), Act: 12, How: "recomputed by a reader over the bytes received"},
 	}}
 }
 

@@ -54,6 +54,9 @@ func Everything(t testing.TB) *Scene {
 	s.ActTelling(s.Certifier, custody.FieldNote, "monthly list", s.Status(s.Agency))
 	s.ActTelling(s.Analyst, custody.FieldStoreRegister, "shelf 4", &custody.Confirmed{Items: []custody.ID{s.Phone}})
 	s.Act(s.Service, s.Timestamp("token of the authority"))
+
+	// It reads its copy of the image back.
+	s.Fixity()
 	return s
 }
 
@@ -66,6 +69,13 @@ func Recovered(t testing.TB) *Scene {
 	lost := evidence.Sum([]byte("the root that was lost"))
 	s.Act(s.Service, &custody.LogRecovered{Cause: custody.RecoveryBackup, Log: log, Signed: custody.SignedHead{Root: &lost, Size: s.Leaves.Size() + 2}})
 	return s
+}
+
+// Fixity plays three checks of the image's copy: not possible, failed, passed.
+func (s *Scene) Fixity() {
+	s.Act(s.Service, &custody.FixityUnchecked{Artifact: s.Bytes.SHA256, Item: s.Image, Reason: custody.UncheckedUnavailable})
+	s.Act(s.Service, &custody.FixityFailed{Artifact: s.Bytes.SHA256, Blocks: []uint64{0}, Checked: 1, Count: 1, Item: s.Image, Reason: custody.FixityMismatch})
+	s.Act(s.Service, &custody.FixityPassed{Artifact: s.Bytes.SHA256, Bytes: s.Bytes.Size, Item: s.Image})
 }
 
 // Status is the organisation's list of its revoked keys as they are now.

@@ -136,6 +136,11 @@ var storyCases = []single{
 		s.Act(s.Service, &custody.Served{Artifact: s.bytes.SHA256, Bytes: 1, Item: s.image, Outcome: custody.OutcomeFailed, Request: request}, request)
 		return none()
 	})},
+	{verify.FixityFailed, "", told(func(s *scene) []custody.ID {
+		s.Act(s.Service, &custody.FixityFailed{Artifact: s.bytes.SHA256, Blocks: []uint64{0}, Checked: 1, Count: 1, Item: s.image, Reason: custody.FixityMismatch})
+		s.Act(s.Service, &custody.FixityPassed{Artifact: s.bytes.SHA256, Bytes: s.bytes.Size, Item: s.image}) // put right since, and shown all the same
+		return none()
+	})},
 	{verify.SealDiffers, "", told(func(s *scene) []custody.ID {
 		phone := s.exhibit()
 		b := s.Release(rulingtest.To(s.agency.ID), phone)
