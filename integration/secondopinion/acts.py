@@ -2,6 +2,7 @@
 import canon
 import standing
 import statement
+import tlog
 from canon import Refused
 
 

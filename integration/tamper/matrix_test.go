@@ -132,6 +132,8 @@ func flipped(c column) string {
 		return `'{}'::json`
 	case "timestamp with time zone":
 		return `coalesce(` + q + `, now()) + interval '1 hour'`
+	case "ARRAY":
+		return q + ` || 1000::bigint`
 	case "text":
 		return `coalesce(` + q + `, '') || 'x'`
 	}
