@@ -3,8 +3,13 @@ package custody
 // Encoding says how the store keeps an artifact's bytes.
 type Encoding string
 
-// EncodingPlain is the bytes themselves.
-const EncodingPlain Encoding = "plain"
+// Encodings: the bytes themselves, or each 8 MiB block as a DARE 2.0 stream
+// under a key that follows from the object's, the block's place and its leaf
+// (SPEC, Encryption at rest).
+const (
+	EncodingPlain Encoding = "plain"
+	EncodingDARE  Encoding = "dare-blocks"
+)
 
 // RetentionMode is the store's Object Lock mode.
 type RetentionMode string
@@ -34,7 +39,7 @@ type Received struct {
 
 func (*Received) Kind() Kind { return KindReceived }
 func (b *Received) check() error {
-	return first(b.Artifact.check("artifact"), oneOf("encoding", b.Encoding, EncodingPlain), nonZero("item", b.Item),
+	return first(b.Artifact.check("artifact"), oneOf("encoding", b.Encoding, EncodingPlain, EncodingDARE), nonZero("item", b.Item),
 		legacyText("", b.MD5, b.SHA1),
 		oneOf("retention.mode", b.Retention.Mode, RetentionCompliance, RetentionGovernance))
 }

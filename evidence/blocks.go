@@ -118,6 +118,9 @@ func (b *Blocks) Span(i uint64) (off uint64, n int) {
 	return off, int(min(BlockSize, b.size-off))
 }
 
+// Leaf returns the leaf hash of block i, of Count.
+func (b *Blocks) Leaf(i uint64) Digest { return b.leaves[i] }
+
 // Check reports whether block is block i of the artifact; otherwise ErrBlock.
 func (b *Blocks) Check(i uint64, block []byte) error {
 	if i >= b.Count() {

@@ -95,6 +95,7 @@ func logger(cfg config.Config, to io.Writer) *slog.Logger {
 func options(cfg config.Config) (service.Options, error) {
 	o := service.Options{Data: cfg.DataDir, Listen: cfg.Listen, Origin: cfg.Origin, Mode: custody.Mode(cfg.Mode), PGBinDir: cfg.PGBinDir,
 		KeysDir: cfg.KeysDir, ServiceKey: cfg.ServiceKey, LogKey: cfg.LogKey, LogMLDSAKey: cfg.LogMLDSAKey, KMSTokenFile: cfg.KMSTokenFile,
+		Plain: cfg.Encryption == "off", EncryptionKey: cfg.EncryptionKey,
 		RetentionMode: vault.Mode(cfg.S3.RetentionMode), RetentionPeriod: time.Duration(cfg.S3.RetentionPeriod), PolicyFile: cfg.PolicyFile,
 		MaxArtifact: uint64(cfg.Limits.MaxArtifact), MaxPart: int64(cfg.Limits.MaxPart), MaxSubmission: int64(cfg.Limits.MaxSubmission),
 		TokenLife: time.Duration(cfg.TokenLife), InviteLife: time.Duration(cfg.InvitationLife),

@@ -11,6 +11,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
 // Store is what is needed of the object store. Errors other than the two below
@@ -22,6 +23,10 @@ type Store interface {
 	ReadRange(ctx context.Context, key, version string, off, n uint64) (io.ReadCloser, error)
 	// Size returns how many bytes the store says that a version has, or ErrMissing.
 	Size(ctx context.Context, key, version string) (uint64, error)
+	// DataKey returns the key that an object of encoding dare-blocks is encrypted
+	// under, anew for each block: it may be destroyed meanwhile. ErrNoKey: there
+	// is none.
+	DataKey(ctx context.Context, object string) (*strongbox.DataKey, error)
 }
 
 // What a store says about the bytes themselves.
@@ -29,6 +34,10 @@ var (
 	ErrMissing = errors.New("the store has no such object")
 	ErrShort   = errors.New("the store can't give those bytes of the object")
 )
+
+// ErrNoKey: the key that an object is encrypted under is not there any more.
+// Whether its item was disposed of, the record says.
+var ErrNoKey = errors.New("the data key of the object is gone")
 
 // ErrLeaves: the list of leaves kept for an artifact doesn't lead to the root
 // that its depositor signed, so there is nothing to check a block with.
@@ -128,32 +137,66 @@ func (c *Copy) try(ctx context.Context, i uint64, buf []byte) ([]byte, error) {
 	rot := func(why Reason, err error) error {
 		return &Rot{Block: i, Offset: off, Length: n, Reason: why, Cause: err}
 	}
-	body, err := c.store.ReadRange(ctx, c.artifact.Key, c.artifact.Version, off, uint64(n))
-	switch {
-	case errors.Is(err, ErrMissing):
-		return nil, rot(Missing, err)
-	case errors.Is(err, ErrShort):
-		// A server that is wrong about ranges alone says nothing of the bytes.
-		size, asked := c.Size(ctx)
-		if asked == nil && size < off+uint64(n) {
-			return nil, rot(Short, err)
-		}
-		return nil, fmt.Errorf("couldn't read block %d of artifact %s, of which the store says that it has %d bytes: %w", i, c.artifact.SHA256.Short(), size, errors.Join(err, asked))
-	case err != nil:
-		return nil, fmt.Errorf("couldn't read block %d of artifact %s: %w", i, c.artifact.SHA256.Short(), err)
-	}
-	defer body.Close()
-	data := buf[:n]
-	if _, err := io.ReadFull(body, data); err != nil {
-		if errors.Is(err, io.EOF) { // never a clean end of a short body
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("couldn't read block %d of artifact %s: %w", i, c.artifact.SHA256.Short(), err)
+	data, err := c.fetch(ctx, i, off, buf[:n], rot)
+	if err != nil {
+		return nil, err
 	}
 	if err := c.blocks.Check(i, data); err != nil {
 		return nil, rot(Mismatch, err)
 	}
 	return data, nil
+}
+
+// fetch reads a block as it was deposited into data, whatever the store keeps
+// in its place.
+func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(Reason, error) error) ([]byte, error) {
+	if c.artifact.Encoding != custody.EncodingDARE {
+		return data, c.read(ctx, i, off, data, rot)
+	}
+	key, err := c.store.DataKey(ctx, c.artifact.Key)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open block %d of artifact %s: %w", i, c.artifact.SHA256.Short(), err)
+	}
+	memory := sealed.Get().(*[strongbox.BlockSize]byte)
+	defer sealed.Put(memory)
+	in := memory[:strongbox.Sealed(uint64(len(data)))]
+	if err := c.read(ctx, i, i*strongbox.BlockSize, in, rot); err != nil {
+		return nil, err
+	}
+	out, err := key.Open(data[:0], i, c.blocks.Leaf(i), in, len(data))
+	if errors.Is(err, strongbox.ErrSealed) {
+		return nil, rot(Mismatch, err)
+	}
+	return out, err
+}
+
+var sealed = sync.Pool{New: func() any { return new([strongbox.BlockSize]byte) }}
+
+// read fills data from off of the object on.
+func (c *Copy) read(ctx context.Context, i, off uint64, data []byte, rot func(Reason, error) error) error {
+	n := len(data)
+	body, err := c.store.ReadRange(ctx, c.artifact.Key, c.artifact.Version, off, uint64(n))
+	switch {
+	case errors.Is(err, ErrMissing):
+		return rot(Missing, err)
+	case errors.Is(err, ErrShort):
+		// A server that is wrong about ranges alone says nothing of the bytes.
+		size, asked := c.Size(ctx)
+		if asked == nil && size < off+uint64(n) {
+			return rot(Short, err)
+		}
+		return fmt.Errorf("couldn't read block %d of artifact %s, of which the store says that it has %d bytes: %w", i, c.artifact.SHA256.Short(), size, errors.Join(err, asked))
+	case err != nil:
+		return fmt.Errorf("couldn't read block %d of artifact %s: %w", i, c.artifact.SHA256.Short(), err)
+	}
+	defer body.Close()
+	if _, err := io.ReadFull(body, data); err != nil {
+		if errors.Is(err, io.EOF) { // never a clean end of a short body
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("couldn't read block %d of artifact %s: %w", i, c.artifact.SHA256.Short(), err)
+	}
+	return nil
 }
 
 // Size asks the store how many bytes the copy has.

@@ -13,6 +13,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
 // store is an object in memory, with faults.
@@ -24,6 +25,14 @@ type store struct {
 	liar    bool  // refuses ranges that it has
 	down    error // doesn't answer
 	reads   atomic.Int32
+	key     *strongbox.DataKey // of an encrypted object
+}
+
+func (s *store) DataKey(context.Context, string) (*strongbox.DataKey, error) {
+	if s.key == nil {
+		return nil, fixity.ErrNoKey
+	}
+	return s.key, nil
 }
 
 func (s *store) Size(context.Context, string, string) (uint64, error) {

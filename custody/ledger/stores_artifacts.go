@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
@@ -16,6 +17,16 @@ func artifactInto(a *docket.Artifact) []any {
 }
 
 func insertArtifact(ctx context.Context, q querier, a docket.Artifact) error {
+	if a.Encoding == custody.EncodingDARE {
+		// Without it, what is recorded could never be read.
+		var there bool
+		if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM custody.data_keys WHERE object_key = $1)`, a.Key).Scan(&there); err != nil {
+			return err
+		}
+		if !there {
+			return fmt.Errorf("couldn't record an artifact whose data key is gone: %w", docket.ErrClosed)
+		}
+	}
 	_, err := q.ExecContext(ctx, `INSERT INTO custody.artifacts (`+artifactColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 		a.Item[:], a.Case[:], a.SHA256[:], int64(a.Size), a.BlockRoot[:], a.SHA1, a.MD5,
 		a.Bucket, a.Key, a.Version, string(a.Encoding), string(a.Retention), a.Until, a.Leaves, a.Stored)

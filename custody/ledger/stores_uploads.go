@@ -11,15 +11,21 @@ import (
 )
 
 const uploadColumns = `id, s3_upload, bucket, object_key, owner_key, case_id, parent, file_name, size, part_size, frontier, hash_state,
-	status, coalesce(finish, ''), coalesce(version, ''), expires, created`
+	status, coalesce(finish, ''), coalesce(version, ''), expires, created, encoding`
 
 func uploadInto(u *docket.Upload) []any {
 	return []any{idValue{&u.ID}, &u.S3Upload, &u.Bucket, &u.ObjectKey, idValue{&u.Owner}, idValue{&u.Case}, idPtr{&u.Parent}, &u.FileName,
-		&u.Size, &u.PartSize, &u.Frontier, &u.HashState, &u.Status, &u.Finish, &u.Version, &u.Expires, &u.Created}
+		&u.Size, &u.PartSize, &u.Frontier, &u.HashState, &u.Status, &u.Finish, &u.Version, &u.Expires, &u.Created, &u.Encoding}
 }
 
 // BeginUpload keeps a new session with the data key of its object, both or neither.
 func (l *Ledger) BeginUpload(ctx context.Context, u docket.Upload) error {
+	if u.Encoding == "" {
+		u.Encoding = custody.EncodingPlain
+	}
+	if encrypted := u.Encoding == custody.EncodingDARE; encrypted != (u.DataKey != nil) || encrypted && u.DataKey.Object != u.ObjectKey {
+		return fmt.Errorf("couldn't begin an upload of encoding %s with such a data key", u.Encoding)
+	}
 	if u.DataKey == nil {
 		return insertUpload(ctx, l.db, u)
 	}
@@ -33,8 +39,8 @@ func (l *Ledger) BeginUpload(ctx context.Context, u docket.Upload) error {
 
 func insertUpload(ctx context.Context, q querier, u docket.Upload) error {
 	_, err := q.ExecContext(ctx, `INSERT INTO custody.uploads (id, s3_upload, bucket, object_key, owner_key, case_id, parent, file_name,
-		size, part_size, frontier, hash_state, status, expires, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 'open', $12, $13)`,
-		u.ID[:], u.S3Upload, u.Bucket, u.ObjectKey, u.Owner[:], u.Case[:], idArg(u.Parent), u.FileName, u.Size, u.PartSize, notNil(u.HashState), u.Expires, u.Created)
+		size, part_size, frontier, hash_state, status, expires, created, encoding) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 'open', $12, $13, $14)`,
+		u.ID[:], u.S3Upload, u.Bucket, u.ObjectKey, u.Owner[:], u.Case[:], idArg(u.Parent), u.FileName, u.Size, u.PartSize, notNil(u.HashState), u.Expires, u.Created, string(u.Encoding))
 	return unavailable(err)
 }
 

@@ -130,8 +130,8 @@ func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub d
 	}
 	sub.Effects = docket.Effects{Upload: &u.ID, Artifact: &docket.Artifact{Item: body.Item, Case: body.Case, SHA256: m.SHA256, Size: m.Size,
 		BlockRoot: m.BlockRoot, SHA1: unhex(m.SHA1), MD5: unhex(m.MD5), Bucket: u.Bucket, Key: u.ObjectKey, Version: object.Version,
-		Encoding: custody.EncodingPlain, Retention: object.Mode, Until: object.RetainUntil, Leaves: leaves, Stored: r.now()}}
-	act := docket.Act{Body: &custody.Received{Artifact: body.Artifact, Encoding: custody.EncodingPlain, Item: body.Item,
+		Encoding: u.Encoding, Retention: object.Mode, Until: object.RetainUntil, Leaves: leaves, Stored: r.now()}}
+	act := docket.Act{Body: &custody.Received{Artifact: body.Artifact, Encoding: u.Encoding, Item: body.Item,
 		MD5: m.MD5, SHA1: m.SHA1,
 		Retention: custody.Retention{Mode: object.Mode, Until: custody.NewTime(object.RetainUntil.UTC())}}}
 	receipts, err := r.ledger.Deposit(ctx, sub, act)

@@ -110,7 +110,9 @@ type Gallery interface {
 // Vault is what the use cases need of the object store. It acknowledges only
 // what is durable.
 type Vault interface {
-	// Begin starts an object of size bytes under retention, with a key of its own.
+	// Begin starts an object of size bytes under retention, with a key of its
+	// own. Where it will be encrypted, the answer says so and has its data key,
+	// wrapped, which the caller keeps with the object's name before any part is put.
 	Begin(ctx context.Context, size uint64) (Object, error)
 	// PutPart stores part n (from 1), checked by the store. Again with the same
 	// bytes: no effect. It is called once all bytes have arrived and are those
@@ -136,8 +138,10 @@ type Vault interface {
 type Object struct {
 	Key      string
 	Upload   string // the store's multipart upload id
-	Size     uint64
+	Size     uint64 // of the artifact, as are part sizes, however the store keeps it
 	PartSize uint64
+	Encoding custody.Encoding
+	DataKey  *docket.DataKey // of a new object of encoding dare-blocks
 }
 
 // StoredPart is a part that the store holds.

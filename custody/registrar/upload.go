@@ -79,7 +79,7 @@ func (r *Registrar) beginUpload(ctx context.Context, c Caller, req UploadRequest
 	}
 	now := r.now()
 	u := docket.Upload{ID: id, S3Upload: o.Upload, Bucket: r.vault.Bucket(), ObjectKey: o.Key, Owner: c.Key, Case: req.Case, Parent: req.Parent,
-		FileName: req.FileName, Size: req.Size, PartSize: int64(o.PartSize), HashState: state, Status: docket.UploadOpen,
+		FileName: req.FileName, Size: req.Size, PartSize: int64(o.PartSize), HashState: state, Status: docket.UploadOpen, Encoding: o.Encoding, DataKey: o.DataKey,
 		Expires: now.Add(r.o.UploadLife), Created: now}
 	if err := r.ledger.BeginUpload(ctx, u); err != nil {
 		// The store keeps an empty multipart upload that nobody knows of; it
@@ -251,5 +251,5 @@ func (r *Registrar) ExpireUploads(ctx context.Context) (int, error) {
 }
 
 func objectOf(u docket.Upload) Object {
-	return Object{Key: u.ObjectKey, Upload: u.S3Upload, Size: uint64(u.Size), PartSize: uint64(u.PartSize)}
+	return Object{Key: u.ObjectKey, Upload: u.S3Upload, Size: uint64(u.Size), PartSize: uint64(u.PartSize), Encoding: u.Encoding}
 }

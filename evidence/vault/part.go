@@ -13,10 +13,16 @@ import (
 
 	"github.com/minio/crc64nvme"
 	"github.com/minio/minio-go/v7"
+
+	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
-// MaxSize is the largest object the store takes: 16 TiB.
+// MaxSize is the most bytes of evidence that an object holds: 16 TiB.
 const MaxSize = 16 << 40
+
+// maxObject is how long it then is where they are encrypted: 8 GiB more.
+const maxObject = MaxSize + MaxSize/evidence.BlockSize*(strongbox.BlockSize-evidence.BlockSize)
 
 const (
 	maxParts    = 10_000   // of one upload, by the S3 protocol

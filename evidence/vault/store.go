@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
 const (
@@ -115,11 +117,30 @@ func (s *Store) Begin(ctx context.Context, size uint64) (Upload, error) {
 	return s.begin(ctx, key, size, s.until())
 }
 
+// BeginSealed starts an object that holds size bytes of evidence encrypted
+// block by block (package strongbox): its parts hold the same blocks as those
+// of Begin, and each is longer by what encrypting adds, as Sealed says of it.
+func (s *Store) BeginSealed(ctx context.Context, size uint64) (Upload, error) {
+	key, err := s.newKey(evidencePrefix)
+	if err != nil {
+		return Upload{}, err
+	}
+	partSize, err := PartSize(size)
+	if err != nil {
+		return Upload{}, err
+	}
+	return s.beginParts(ctx, key, strongbox.Sealed(size), strongbox.Sealed(partSize), s.until())
+}
+
 func (s *Store) begin(ctx context.Context, key string, size uint64, until time.Time) (Upload, error) {
 	partSize, err := PartSize(size)
 	if err != nil {
 		return Upload{}, err
 	}
+	return s.beginParts(ctx, key, size, partSize, until)
+}
+
+func (s *Store) beginParts(ctx context.Context, key string, size, partSize uint64, until time.Time) (Upload, error) {
 	id, err := s.core.NewMultipartUpload(ctx, s.bucket, key, minio.PutObjectOptions{
 		ContentType:     "application/octet-stream",
 		Mode:            minio.RetentionMode(s.mode),
@@ -219,7 +240,7 @@ func described(key string, info minio.ObjectInfo) (Object, error) {
 // exactly n bytes or ends in an error; the caller closes it. A range beyond
 // the object is ErrSize.
 func (s *Store) ReadRange(ctx context.Context, key, version string, off, n uint64) (io.ReadCloser, error) {
-	if n == 0 || off+n < off || off+n > MaxSize {
+	if n == 0 || off+n < off || off+n > maxObject {
 		return nil, fmt.Errorf("couldn't read %d bytes at %d: %w", n, off, ErrSize)
 	}
 	opts := minio.GetObjectOptions{VersionID: version}

@@ -43,9 +43,9 @@ var may = map[string][]string{
 	"custody/ledger":           {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/ledger/docket", "migrations", "evidence"},
 	"custody/ledger/docket":    {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "evidence"},
 	"custody/ledger/localpg":   {},
-	"custody/fixity":           {"custody", "custody/ledger/docket", "evidence"},
+	"custody/fixity":           {"custody", "custody/ledger/docket", "evidence", "evidence/vault/strongbox"},
 	"custody/gallery":          {"custody/tlog", "custody/ledger/docket", "evidence"},
-	"evidence/vault":           {"evidence"},
+	"evidence/vault":           {"evidence", "evidence/vault/strongbox"},
 	"evidence/vault/locals3":   {},
 	"evidence/vault/strongbox": {"evidence"},
 	"custody/registrar": {"custody", "custody/standing", "custody/seal", "custody/tlog", "custody/dossier", "custody/verify", "custody/report", "custody/report/pdf",
@@ -67,7 +67,7 @@ var may = map[string][]string{
 	"cmd/custodyd/keysafe":     {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence/vault/strongbox"},
 	"cmd/custodyd/metrics":     {"api", "custody", "custody/gallery", "custody/ledger/docket", "custody/registrar", "evidence/parcel"},
 	"cmd/custodyd/demo":        {"cmd/custody/desk", "custody", "custody/keyring", "custody/dossier", "custody/verify", "evidence"},
-	"cmd/custodyd/service":     {"api", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/keysafe", "cmd/custodyd/metrics", "custody/...", "custody", "evidence", "evidence/parcel", "evidence/vault", "evidence/vault/locals3", "migrations"},
+	"cmd/custodyd/service":     {"api", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/keysafe", "cmd/custodyd/metrics", "custody/...", "custody", "evidence", "evidence/parcel", "evidence/vault", "evidence/vault/locals3", "evidence/vault/strongbox", "migrations"},
 }
 
 // helpers of tests may know more; nothing but tests may know them.

@@ -8,6 +8,8 @@ ALTER TABLE custody.artifacts
     DROP CONSTRAINT artifacts_encoding_check,
     ADD CONSTRAINT artifacts_encoding_check CHECK (encoding IN ('plain', 'dare-blocks'));
 
+ALTER TABLE custody.uploads ADD COLUMN encoding text NOT NULL DEFAULT 'plain' CHECK (encoding IN ('plain', 'dare-blocks'));
+
 CREATE TABLE custody.wrapping_keys (
     id          text PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 512),
     check_value bytea NOT NULL CHECK (octet_length(check_value) BETWEEN 32 AND 1024), -- a data key of nothing, wrapped: shows whether the right key is at hand

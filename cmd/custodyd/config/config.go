@@ -35,11 +35,13 @@ type Config struct {
 
 	DrainTime Duration `yaml:"drain_time" default:"30s" doc:"how long requests being answered may go on once the service is told to stop; 1s to 1h; uploads cut then can be resumed"`
 
-	KeysDir      string `yaml:"keys_dir" doc:"directory of the service's own keys and of the newest checkpoint signed with them; all replicas of a service have the same keys; default keys in the data directory"`
-	ServiceKey   string `yaml:"service_key" doc:"the P-256 key that signs what the service saw: a file, or a KMS's URI such as hashivault://custody-service; default service.pem in keys_dir"`
-	LogKey       string `yaml:"log_key" doc:"the Ed25519 key that signs the log's checkpoints: a file, or a KMS's URI such as hashivault://custody-log; default log.pem in keys_dir"`
-	LogMLDSAKey  string `yaml:"log_mldsa_key" doc:"file of the ML-DSA-44 key that signs checkpoints beside log_key, so that a quantum computer does not forge them; made for a new log; default log-mldsa.pem in keys_dir"`
-	KMSTokenFile string `yaml:"kms_token_file" doc:"file with the token for Vault or OpenBao, which VAULT_ADDR names; default VAULT_TOKEN"`
+	KeysDir       string `yaml:"keys_dir" doc:"directory of the service's own keys and of the newest checkpoint signed with them; all replicas of a service have the same keys; default keys in the data directory"`
+	ServiceKey    string `yaml:"service_key" doc:"the P-256 key that signs what the service saw: a file, or a KMS's URI such as hashivault://custody-service; default service.pem in keys_dir"`
+	LogKey        string `yaml:"log_key" doc:"the Ed25519 key that signs the log's checkpoints: a file, or a KMS's URI such as hashivault://custody-log; default log.pem in keys_dir"`
+	LogMLDSAKey   string `yaml:"log_mldsa_key" doc:"file of the ML-DSA-44 key that signs checkpoints beside log_key, so that a quantum computer does not forge them; made for a new log; default log-mldsa.pem in keys_dir"`
+	Encryption    string `yaml:"encryption" default:"on" doc:"on: evidence is encrypted before it is stored, each object under a key of its own; off: what is deposited from now on is stored in plain, for stores that encrypt by themselves; what is there is readable in any case"`
+	EncryptionKey string `yaml:"encryption_key" doc:"the key-encryption key that wraps those keys: hashivault://NAME, a key of type aes256-gcm96 in Vault's or OpenBao's transit engine; default a file kek-….pem in keys_dir; taken over by custodyd rotate-key"`
+	KMSTokenFile  string `yaml:"kms_token_file" doc:"file with the token for Vault or OpenBao, which VAULT_ADDR names; default VAULT_TOKEN"`
 
 	Origin string `yaml:"origin" doc:"name of a new log, such as custody.example.org; fixed once the log is founded; default a random one"`
 	Mode   string `yaml:"mode" default:"production" doc:"what a new log's records are for: production, or test, which every report says; fixed once the log is founded"`

@@ -25,6 +25,9 @@ func (e *FieldError) Error() string {
 }
 
 var (
+	// As keysafe reads it.
+	wrappingForm = regexp.MustCompile(`^(hashivault|openbao)://\w([\w.-]{0,126}\w)?$`)
+
 	bucketForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	// password=… in a connection string of the key/value kind.
 	passwordPair = regexp.MustCompile(`(?i)(^|\s)password\s*=`)
@@ -53,6 +56,12 @@ func (c Config) Validate() error {
 	}
 	if c.LogEntries != "members" && c.LogEntries != "open" {
 		refuse("log_entries", "%q is neither members nor open", c.LogEntries)
+	}
+	if c.Encryption != "on" && c.Encryption != "off" {
+		refuse("encryption", "%q is neither on nor off", c.Encryption)
+	}
+	if c.EncryptionKey != "" && !wrappingForm.MatchString(c.EncryptionKey) {
+		refuse("encryption_key", "%q isn't a key of Vault's or OpenBao's transit engine, such as hashivault://custody-evidence; leave it empty for a file in keys_dir", c.EncryptionKey)
 	}
 	c.validateDatabase(refuse)
 	c.validateStore(refuse)

@@ -10,11 +10,13 @@ import (
 
 	"github.com/evidence-custody/custodyd/cmd/custodyd/keysafe"
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/vault"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
 // Progress is told how far a long work is: done of all, in its own units.
@@ -47,7 +49,8 @@ func (r *CheckResult) problem(about, format string, args ...any) {
 // Check reads the whole record again, holds it to the newest checkpoint kept
 // beside the keys, and looks at every artifact's object in the store: its
 // size, its version and its lock; with bytes, it reads them all and hashes them
-// again, and the log's tiles there too. It signs and writes nothing, and needs no key. An error means that it
+// again, and the log's tiles there too. It signs and writes nothing, and needs no key of the log's;
+// what is encrypted, it opens. An error means that it
 // could not check.
 func Check(ctx context.Context, o Options, bytes bool, progress Progress) (result *CheckResult, err error) {
 	s, l, shelf, err := inspect(ctx, o)
@@ -94,7 +97,7 @@ func Check(ctx context.Context, o Options, bytes bool, progress Progress) (resul
 	err = everyArtifact(ctx, l, func(a docket.Artifact, done, all uint64) error {
 		progress(done, all)
 		result.Artifacts++
-		if err := checkObject(ctx, shelf, a, bytes, result); err != nil {
+		if err := checkObject(ctx, l, shelf, a, bytes, result); err != nil {
 			return fmt.Errorf("couldn't check the object of item %s: %w", a.Item.Short(), err)
 		}
 		return nil
@@ -146,7 +149,7 @@ func (s *Service) checkMark(ctx context.Context, l *ledger.Ledger, document []by
 
 // checkObject compares an object with its row. What the store says no to is a
 // problem; a store that doesn't answer is an error.
-func checkObject(ctx context.Context, sh shelf, a docket.Artifact, bytes bool, result *CheckResult) error {
+func checkObject(ctx context.Context, l *ledger.Ledger, sh shelf, a docket.Artifact, bytes bool, result *CheckResult) error {
 	about := a.Item.String()
 	if a.Bucket != sh.bucket {
 		result.problem(about, "its object is in bucket %s, which is not the one configured", a.Bucket)
@@ -159,17 +162,72 @@ func checkObject(ctx context.Context, sh shelf, a docket.Artifact, bytes bool, r
 		return nil
 	case err != nil:
 		return err
-	case o.Size != a.Size:
-		result.problem(about, "its object has %d bytes, deposited were %d", o.Size, a.Size)
+	case o.Size != kept(a):
+		result.problem(about, "its object has %d bytes, and must have %d", o.Size, kept(a))
 		return nil
 	}
 	if o.Mode == "" || o.RetainUntil.Before(a.Until) {
 		result.problem(about, "its object is locked %q until %s, recorded is %s until %s", o.Mode, o.RetainUntil, a.Retention, a.Until)
 	}
+	if a.Encoding == custody.EncodingDARE {
+		return checkSealed(ctx, l, sh, a, bytes, result)
+	}
 	if !bytes {
 		return nil
 	}
 	return rehash(ctx, sh, a, result)
+}
+
+// kept is how many bytes an artifact's object has.
+func kept(a docket.Artifact) uint64 {
+	if a.Encoding == custody.EncodingDARE {
+		return strongbox.Sealed(a.Size)
+	}
+	return a.Size
+}
+
+// checkSealed unwraps the data key of an encrypted object and, with bytes, opens
+// it block by block.
+func checkSealed(ctx context.Context, l *ledger.Ledger, sh shelf, a docket.Artifact, bytes bool, result *CheckResult) error {
+	about := a.Item.String()
+	switch _, err := sh.keys.DataKey(ctx, a.Key); {
+	case errors.Is(err, fixity.ErrNoKey):
+		result.problem(about, "it is encrypted, and its data key is gone")
+		return nil
+	case errors.Is(err, strongbox.ErrWrapped), errors.Is(err, keysafe.ErrNoWrapping), errors.Is(err, docket.ErrNotFound):
+		result.problem(about, "it is encrypted, and can't be opened: %v", err)
+		return nil
+	case err != nil || !bytes:
+		return err
+	}
+	whole, err := l.Artifact(ctx, a.Item) // with its leaves
+	if err != nil {
+		return err
+	}
+	copy, err := fixity.Open(sh, whole, nil)
+	if err != nil {
+		result.problem(about, "%v", err)
+		return nil
+	}
+	h, memory := sha256.New(), fixity.Buffer()
+	defer fixity.Return(memory)
+	for i := range copy.Count() {
+		block, err := copy.Block(ctx, i, memory[:])
+		var rot *fixity.Rot
+		if errors.As(err, &rot) {
+			result.problem(about, "%v", rot)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		h.Write(block)
+		result.Bytes += uint64(len(block))
+	}
+	if sum := evidence.Digest(h.Sum(nil)); sum != a.SHA256 {
+		result.problem(about, "its bytes have SHA-256 %s, deposited was %s", sum, a.SHA256)
+	}
+	return nil
 }
 
 // rehash reads an object whole.

@@ -66,7 +66,7 @@ func (s *Service) inspect(ctx context.Context) (*ledger.Ledger, shelf, error) {
 	if err != nil {
 		return nil, shelf{}, err
 	}
-	return l, shelf{store: store, bucket: config.Bucket, mode: config.Mode}, nil
+	return l, shelf{store: store, bucket: config.Bucket, mode: config.Mode, keys: newStrongroom(l, s.place(), s.o.Log)}, nil
 }
 
 // lived refuses a place where no service has been: looking at it would make

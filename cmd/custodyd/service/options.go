@@ -25,6 +25,9 @@ type Options struct {
 	LogMLDSAKey  string // file; "" log-mldsa.pem in KeysDir
 	KMSTokenFile string // with the token for Vault or OpenBao; "" VAULT_TOKEN
 
+	Plain         bool   // what is deposited is stored as it is; otherwise encrypted
+	EncryptionKey string // a KMS's URI of the key-encryption key; "" a file in KeysDir
+
 	Origin string       // of a new log; "" draws one
 	Mode   custody.Mode // of a new log
 

@@ -11,6 +11,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/localpg"
 	"github.com/evidence-custody/custodyd/evidence/vault"
 	"github.com/evidence-custody/custodyd/evidence/vault/locals3"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 	"github.com/evidence-custody/custodyd/migrations"
 )
 
@@ -95,7 +96,7 @@ func (s *Service) startStore(ctx context.Context, dsn string) (shelf, error) {
 		return shelf{}, err
 	}
 	s.say("retention:      %s, %s", config.Mode, config.Period)
-	return shelf{store, config.Bucket, config.Mode}, nil
+	return shelf{store: store, bucket: config.Bucket, mode: config.Mode, plain: s.o.Plain, bench: strongbox.NewBench(benchBlocks)}, nil
 }
 
 func (s *Service) startPrivateStore(ctx context.Context) (*vault.Config, error) {

@@ -113,6 +113,9 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.openLedger(ctx, dsn); err != nil {
 		return err
 	}
+	if err := s.openStrongroom(ctx); err != nil {
+		return err
+	}
 	if err := s.findAuthorities(); err != nil {
 		return err
 	}

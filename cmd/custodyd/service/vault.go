@@ -10,8 +10,10 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/registrar"
+	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/parcel"
 	"github.com/evidence-custody/custodyd/evidence/vault"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
 // shelf is the vault as the registrar knows it.
@@ -19,24 +21,75 @@ type shelf struct {
 	store  *vault.Store
 	bucket string
 	mode   vault.Mode
+
+	keys  *strongroom
+	plain bool             // new objects are stored as they are
+	bench *strongbox.Bench // where parts are encrypted
 }
+
+// benchBlocks bounds the memory in which parts are encrypted: four of 16 MiB at
+// once, or one of 64 MiB. Larger ones are encrypted by the block as they are sent.
+const benchBlocks = 8
 
 var _ registrar.Vault = shelf{}
 
 func (s shelf) Bucket() string { return s.bucket }
 
 func (s shelf) upload(o registrar.Object) vault.Upload {
-	return vault.Upload{Key: o.Key, ID: o.Upload, Size: o.Size, PartSize: o.PartSize, Mode: s.mode}
+	u := vault.Upload{Key: o.Key, ID: o.Upload, Size: o.Size, PartSize: o.PartSize, Mode: s.mode}
+	if o.Encoding == custody.EncodingDARE {
+		u.Size, u.PartSize = strongbox.Sealed(u.Size), strongbox.Sealed(u.PartSize)
+	}
+	return u
 }
 
 func (s shelf) Begin(ctx context.Context, size uint64) (registrar.Object, error) {
-	u, err := s.store.Begin(ctx, size)
-	return registrar.Object{Key: u.Key, Upload: u.ID, Size: u.Size, PartSize: u.PartSize}, full(err)
+	if s.plain {
+		u, err := s.store.Begin(ctx, size)
+		return registrar.Object{Key: u.Key, Upload: u.ID, Size: u.Size, PartSize: u.PartSize, Encoding: custody.EncodingPlain}, full(err)
+	}
+	partSize, err := vault.PartSize(size)
+	if err != nil {
+		return registrar.Object{}, err
+	}
+	u, err := s.store.BeginSealed(ctx, size)
+	if err != nil {
+		return registrar.Object{}, full(err)
+	}
+	o := registrar.Object{Key: u.Key, Upload: u.ID, Size: size, PartSize: partSize, Encoding: custody.EncodingDARE}
+	k, err := s.keys.draw(ctx, o.Key)
+	if err != nil {
+		_ = s.store.Abort(context.WithoutCancel(ctx), u) // it holds no bytes
+		return registrar.Object{}, err
+	}
+	o.DataKey = &k
+	return o, nil
 }
 
-func (s shelf) PutPart(ctx context.Context, o registrar.Object, n int, content *parcel.Parcel) (registrar.StoredPart, error) {
-	p, err := s.store.PutContent(ctx, s.upload(o), n, content)
-	return registrar.StoredPart{Number: p.Number, Size: p.Size, ETag: p.ETag, CRC64: binary.BigEndian.AppendUint64(nil, uint64(p.CRC))}, full(err)
+// content is a part as the store is to have it; drop it when it is stored.
+func (s shelf) content(ctx context.Context, o registrar.Object, n int, p *parcel.Parcel) (c vault.Content, drop func(), err error) {
+	if o.Encoding != custody.EncodingDARE {
+		return p, func() {}, nil
+	}
+	k, err := s.keys.DataKey(ctx, o.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	part, err := s.bench.Seal(ctx, k, uint64(n-1)*o.PartSize/evidence.BlockSize, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return part, part.Drop, nil
+}
+
+func (s shelf) PutPart(ctx context.Context, o registrar.Object, n int, p *parcel.Parcel) (registrar.StoredPart, error) {
+	content, drop, err := s.content(ctx, o, n, p)
+	if err != nil {
+		return registrar.StoredPart{}, fmt.Errorf("couldn't encrypt part %d: %w", n, err)
+	}
+	defer drop()
+	part, err := s.store.PutContent(ctx, s.upload(o), n, content)
+	return registrar.StoredPart{Number: part.Number, Size: uint64(p.Size()), ETag: part.ETag, CRC64: binary.BigEndian.AppendUint64(nil, uint64(part.CRC))}, full(err)
 }
 
 func (s shelf) Complete(ctx context.Context, o registrar.Object, parts []registrar.StoredPart) (registrar.StoredObject, error) {
@@ -46,6 +99,9 @@ func (s shelf) Complete(ctx context.Context, o registrar.Object, parts []registr
 			return registrar.StoredObject{}, fmt.Errorf("couldn't complete: part %d has no checksum on record", p.Number)
 		}
 		in[i] = vault.Part{Number: p.Number, Size: p.Size, ETag: p.ETag, CRC: vault.Checksum(binary.BigEndian.Uint64(p.CRC64))}
+		if o.Encoding == custody.EncodingDARE {
+			in[i].Size = strongbox.Sealed(p.Size)
+		}
 	}
 	done, err := s.store.Complete(ctx, s.upload(o), in)
 	return registrar.StoredObject{Version: done.Version, Mode: custody.RetentionMode(done.Mode), RetainUntil: done.RetainUntil}, full(err)
@@ -80,6 +136,11 @@ func (s shelf) kept(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", fixity.ErrShort, err)
 	}
 	return err
+}
+
+// DataKey unwraps the key that an object is encrypted under.
+func (s shelf) DataKey(ctx context.Context, object string) (*strongbox.DataKey, error) {
+	return s.keys.DataKey(ctx, object)
 }
 
 // Ready asks whether the bucket is there and still locks.

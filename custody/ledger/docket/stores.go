@@ -58,8 +58,9 @@ type Upload struct {
 	Expires   time.Time
 	Created   time.Time
 
-	// DataKey encrypts the object; nil: it is stored in plain. BeginUpload keeps
-	// it; afterwards it is found by the object's key.
+	Encoding custody.Encoding // of the object; fixed when the session begins
+	// DataKey is what BeginUpload keeps with a session of encoding dare-blocks;
+	// afterwards it is found by the object's key.
 	DataKey *DataKey
 }
 
