@@ -78,9 +78,13 @@ func RevokeAuditor(ctx context.Context, o Options, id evidence.Digest) error {
 	})
 }
 
-// withAuditors reaches the service's database, whether or not it serves: tokens
-// come and go while it does.
-func withAuditors(ctx context.Context, o Options, do func(*ledger.Ledger) error) (err error) {
+// withAuditors reaches the service's tokens, which come and go while it serves.
+func withAuditors(ctx context.Context, o Options, do func(*ledger.Ledger) error) error {
+	return withRecord(ctx, o, func(_ *Service, l *ledger.Ledger) error { return do(l) })
+}
+
+// withRecord reaches the service's database, whether or not it serves.
+func withRecord(ctx context.Context, o Options, do func(*Service, *ledger.Ledger) error) (err error) {
 	s := fresh(o)
 	defer func() { err = errors.Join(err, s.leave(ctx)) }()
 	if err := s.prepare(); err != nil {
@@ -94,7 +98,7 @@ func withAuditors(ctx context.Context, o Options, do func(*ledger.Ledger) error)
 		return err
 	}
 	s.started("ledger", func(context.Context) error { return l.Close() })
-	return do(l)
+	return do(s, l)
 }
 
 // reach opens the configured database, or the private one: over its socket

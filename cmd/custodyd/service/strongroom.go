@@ -171,6 +171,11 @@ func (s *strongroom) prepare(ctx context.Context, uri string) (docket.WrappingKe
 	if err != nil {
 		return docket.WrappingKey{}, err
 	}
+	return s.known(ctx, w)
+}
+
+// known is a key-encryption key as the database will know it.
+func (s *strongroom) known(ctx context.Context, w keysafe.Wrapping) (docket.WrappingKey, error) {
 	nothing, err := strongbox.NewDataKey(rand.Reader)
 	if err != nil {
 		return docket.WrappingKey{}, err
