@@ -1,16 +1,23 @@
 package faults
 
 import (
+	"context"
 	"database/sql"
+	"io"
+	"path/filepath"
 	"sync"
 	"testing"
 
+	"github.com/evidence-custody/custodyd/cmd/custodyd/keysafe"
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/ledger"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/vault"
+	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 	"github.com/evidence-custody/custodyd/integration/stage"
 	"github.com/evidence-custody/custodyd/migrations"
 )
@@ -161,36 +168,35 @@ func (s *site) checkStore(t *testing.T, deposits []deposited) {
 	for _, d := range deposits {
 		want[d.sha256] = d.size
 	}
-	rows, err := s.auditor(t).Query(`SELECT sha256, size, key, version, md5 FROM custody.artifacts`)
+	rows, err := s.auditor(t).Query(`SELECT sha256, size, block_root, block_leaves, key, version, md5, encoding FROM custody.artifacts`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
+	keys := s.keys(t, store)
 	found := 0
 	for ; rows.Next(); found++ {
-		var sum, md5 []byte
-		var size uint64
-		var key, version string
-		if err := rows.Scan(&sum, &size, &key, &version, &md5); err != nil {
+		var sum, root, md5 []byte
+		a := docket.Artifact{}
+		if err := rows.Scan(&sum, &a.Size, &root, &a.Leaves, &a.Key, &a.Version, &md5, &a.Encoding); err != nil {
 			t.Fatal(err)
 		}
-		id := evidence.Digest(sum)
+		id, size, key, version := evidence.Digest(sum), a.Size, a.Key, a.Version
+		a.SHA256, a.BlockRoot = id, evidence.Digest(root)
 		if want[id] != int64(size) {
 			t.Errorf("the record has an artifact of %d bytes that nobody deposited, or twice: %s", size, id.Short())
 		}
 		delete(want, id)
-		body, err := store.ReadRange(t.Context(), key, version, 0, size)
-		if err != nil {
-			t.Errorf("a record without its bytes: %v", err)
+		m, err := whole(t.Context(), keys, a)
+		if err != nil || a.Encoding != custody.EncodingDARE {
+			t.Errorf("a record without its bytes, encrypted: %s, %v", a.Encoding, err)
 			continue
 		}
-		m, _, err := evidence.Measure(body)
-		body.Close()
-		if err != nil || m.SHA256 != id || md5 != nil || m.Size != size {
+		if m.SHA256 != id || md5 != nil || m.Size != size {
 			t.Errorf("the store holds other bytes than the record says: %v", err)
 		}
 		o, err := store.Stat(t.Context(), key, version)
-		if err != nil || o.Mode != vault.Compliance || o.Size != size {
+		if err != nil || o.Mode != vault.Compliance || o.Size != strongbox.Sealed(size) {
 			t.Errorf("a stored artifact is not locked as it should be: %+v, %v", o, err)
 		}
 	}
@@ -198,4 +204,66 @@ func (s *site) checkStore(t *testing.T, deposits []deposited) {
 		t.Errorf("%d acknowledged deposits have no bytes on record, %v", len(want), err)
 	}
 	t.Logf("%d artifacts read back whole", found)
+}
+
+// opener reads the store and its data keys past the service.
+type opener struct {
+	*vault.Store
+	db    *sql.DB
+	place keysafe.Place
+}
+
+// keys is one's own way to what is encrypted.
+func (s *site) keys(t *testing.T, store *vault.Store) opener {
+	t.Helper()
+	db, err := sql.Open("postgres", s.dsn(migrations.RoleApp))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return opener{store, db, keysafe.Place{Dir: filepath.Join(s.data, "keys")}}
+}
+
+func (o opener) Size(ctx context.Context, key, version string) (uint64, error) {
+	info, err := o.Stat(ctx, key, version)
+	return info.Size, err
+}
+
+func (o opener) DataKey(ctx context.Context, object string) (*strongbox.DataKey, error) {
+	var wrapping string
+	var wrapped []byte
+	if err := o.db.QueryRowContext(ctx, `SELECT wrapping, wrapped FROM custody.data_keys WHERE object_key = $1`, object).Scan(&wrapping, &wrapped); err != nil {
+		return nil, err
+	}
+	w, err := o.place.FindWrapping(ctx, wrapping)
+	if err != nil {
+		return nil, err
+	}
+	return w.Unwrap(ctx, object, wrapped)
+}
+
+// whole measures an artifact as the store gives it.
+func whole(ctx context.Context, o opener, a docket.Artifact) (evidence.Measured, error) {
+	copy, err := fixity.Open(o, a, nil)
+	if err != nil {
+		return evidence.Measured{}, err
+	}
+	r, w := io.Pipe()
+	go func() {
+		memory := fixity.Buffer()
+		defer fixity.Return(memory)
+		for i := range copy.Count() {
+			block, err := copy.Block(ctx, i, memory[:])
+			if err == nil {
+				_, err = w.Write(block)
+			}
+			if err != nil {
+				w.CloseWithError(err)
+				return
+			}
+		}
+		w.Close()
+	}()
+	m, _, err := evidence.Measure(r)
+	return m, err
 }
