@@ -37,7 +37,7 @@ type Config struct {
 type Limits struct {
 	Body       int64         // bytes of a JSON or form body; default 64 KiB
 	Submission int64         // bytes of a submission: payload, details and documents in base64; default 1 MiB
-	Part       int64         // bytes of an upload part, whatever its session says; default 512 MiB
+	Part       int64         // bytes of an upload part, whatever its session says; default 2 GiB
 	Idle       time.Duration // a read or write may take so long; default 30 s
 	Grace      time.Duration // before MinRate counts; default 30 s
 	MinRate    int64         // bytes per second a peer must sustain in either direction; default 1 KiB
@@ -46,7 +46,7 @@ type Limits struct {
 func (l Limits) orDefaults() Limits {
 	def(&l.Body, 64<<10)
 	def(&l.Submission, 1<<20)
-	def(&l.Part, 512<<20)
+	def(&l.Part, 2<<30)
 	def(&l.Idle, 30*time.Second)
 	def(&l.Grace, 30*time.Second)
 	def(&l.MinRate, 1<<10)

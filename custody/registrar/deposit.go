@@ -52,8 +52,8 @@ func (r *Registrar) FinishUpload(ctx context.Context, c Caller, id evidence.Dige
 
 // finish carries a finish out, one at a time for a session in this process.
 func (r *Registrar) finish(ctx context.Context, c Caller, u docket.Upload, sub docket.Submission, body *custody.Deposited) (Deposit, error) {
-	t := r.turns.join(u.ID.String())
-	defer r.turns.leave(u.ID.String())
+	t := r.sessions.join(u.ID.String())
+	defer r.sessions.leave(u.ID.String())
 	if err := t.hold(ctx); err != nil {
 		return Deposit{}, err
 	}

@@ -3,12 +3,9 @@ package registrar
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,76 +27,31 @@ func (r *Registrar) PutPart(ctx context.Context, c Caller, p Part, body io.Reade
 	if n < 1 || n > partCount(u) || p.Size != partLen(u, n) {
 		return PartReceipt{}, &Malformed{Rule: "upload.part-size", Field: "part", Message: fmt.Sprintf("the upload has parts 1 to %d of %d bytes, the last of %d", partCount(u), u.PartSize, partLen(u, partCount(u)))}
 	}
-	if n > u.Frontier+window {
+	if n > u.Frontier+window(u.PartSize) {
 		return PartReceipt{}, &OutOfWindow{Next: u.Frontier + 1}
 	}
-	pool := r.ahead
+	in := r.ahead
 	if n <= u.Frontier+1 {
-		pool = r.next
+		in = r.next
 	}
-	content, err := receive(ctx, pool, p, body)
+	content, err := r.receive(ctx, in, p, body)
 	if err != nil {
 		return PartReceipt{}, err
 	}
 	defer content.Drop()
 	if n <= u.Frontier {
-		return r.samePart(ctx, u, p, content)
+		return r.samePart(ctx, u.ID, p, content)
 	}
 	return r.placePart(ctx, u, p, content)
 }
 
-// receive reads exactly the announced bytes and compares every digest that was
-// announced with them.
-func receive(ctx context.Context, pool *parcel.Pool, p Part, body io.Reader) (*parcel.Parcel, error) {
-	if p.SHA256 == nil && p.Blocks == nil {
-		return nil, &Malformed{Rule: "upload.part-digest", Field: "part", Message: "a part needs a digest"}
-	}
-	room, err := pool.Take(ctx, parcel.Blocks(p.Size))
-	if err != nil {
-		return nil, err
-	}
-	var whole hash.Hash
-	if p.SHA256 != nil {
-		whole = sha256.New()
-	}
-	content, err := parcel.Receive(body, p.Size, pool, room, whole)
-	var short *parcel.Short
-	if errors.As(err, &short) {
-		return nil, &Truncated{Expected: short.Expected, Received: short.Received}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := announced(p, content, whole, body); err != nil {
-		content.Drop()
-		return nil, err
-	}
-	return content, nil
-}
-
-// announced compares what arrived with what was said of it.
-func announced(p Part, content *parcel.Parcel, whole hash.Hash, body io.Reader) error {
-	if extra, _ := io.ReadFull(body, make([]byte, 1)); extra > 0 {
-		return &Malformed{Rule: "upload.part-size", Field: "part", Message: "more bytes follow than the part has"}
-	}
-	var diffs []Difference
-	if root := content.Root(); p.Blocks != nil && *p.Blocks != root {
-		diffs = append(diffs, Difference{Name: "blocks", Declared: p.Blocks.String(), Received: root.String()})
-	}
-	if whole != nil {
-		if sum := evidence.Digest(whole.Sum(nil)); sum != *p.SHA256 {
-			diffs = append(diffs, Difference{Name: "sha256", Declared: p.SHA256.String(), Received: sum.String()})
-		}
-	}
-	if len(diffs) > 0 {
-		return &DigestMismatch{Differences: diffs}
-	}
-	return nil
-}
-
 // samePart answers a part that is there already.
-func (r *Registrar) samePart(ctx context.Context, u docket.Upload, p Part, content *parcel.Parcel) (PartReceipt, error) {
-	parts, err := r.ledger.UploadParts(ctx, u.ID)
+func (r *Registrar) samePart(ctx context.Context, id custody.ID, p Part, content *parcel.Parcel) (PartReceipt, error) {
+	u, err := r.ledger.Upload(ctx, id)
+	if err != nil {
+		return PartReceipt{}, found("upload", err)
+	}
+	parts, err := r.ledger.UploadParts(ctx, id)
 	if err != nil {
 		return PartReceipt{}, fault("ledger", err)
 	}
@@ -115,10 +67,35 @@ func (r *Registrar) samePart(ctx context.Context, u docket.Upload, p Part, conte
 	return PartReceipt{}, fmt.Errorf("couldn't find part %d below the frontier %d", p.Number, u.Frontier)
 }
 
-// placePart stores the part while it waits for its place, then hashes it there.
+// placePart stores the part, takes it into the digests when its predecessors
+// are, and commits both when they are: a crash before the commit loses nothing
+// that was acknowledged, and what the store then has of the part is written
+// again.
 func (r *Registrar) placePart(ctx context.Context, u docket.Upload, p Part, content *parcel.Parcel) (PartReceipt, error) {
-	t := r.turns.join(u.ID.String())
-	defer r.turns.leave(u.ID.String())
+	s := r.sessions.join(u.ID.String())
+	defer r.sessions.leave(u.ID.String())
+	late := func(err error) error {
+		if !errors.Is(err, errWaited) {
+			return err
+		}
+		if now, err := r.ledger.Upload(ctx, u.ID); err == nil {
+			u = now
+		}
+		return &OutOfWindow{Next: u.Frontier + 1}
+	}
+	done, err := s.take(ctx, p.Number)
+	if err != nil {
+		return PartReceipt{}, late(err)
+	}
+	defer done()
+	// While the bytes arrived, or another request had the part in hand, it may
+	// have been kept: then the store's copy is not to be touched.
+	switch now, err := r.openSession(ctx, Caller{Key: u.Owner}, u.ID); {
+	case err != nil:
+		return PartReceipt{}, err
+	case now.Frontier >= p.Number:
+		return r.samePart(ctx, u.ID, p, content)
+	}
 	group, gctx := errgroup.WithContext(ctx)
 	stored := make(chan StoredPart, 1)
 	group.Go(func() error {
@@ -129,90 +106,40 @@ func (r *Registrar) placePart(ctx context.Context, u docket.Upload, p Part, cont
 		stored <- part
 		return nil
 	})
-	var receipt PartReceipt
-	group.Go(func() error {
-		now, err := r.awaitTurn(gctx, t, u.ID, p.Number)
-		if err != nil {
-			return err
-		}
-		defer t.release()
-		if now.Frontier >= p.Number {
-			receipt, err = r.samePart(gctx, now, p, content)
-			return err
-		}
-		receipt, err = r.hashPart(gctx, now, p, content, stored)
-		if err == nil {
-			r.turns.moved(t)
-		}
+	var there bool
+	group.Go(func() (err error) {
+		there, err = r.inItsPlace(gctx, s, u.ID, p, content, stored)
 		return err
 	})
-	return receipt, group.Wait()
-}
-
-// awaitTurn returns with the session's token held and part n next, or already
-// there.
-func (r *Registrar) awaitTurn(ctx context.Context, t *turn, id custody.ID, n int) (docket.Upload, error) {
-	patience := time.NewTimer(partPatience)
-	defer patience.Stop()
-	for {
-		if err := t.hold(ctx); err != nil {
-			return docket.Upload{}, err
-		}
-		changed := r.turns.change(t)
-		u, err := r.ledger.Upload(ctx, id)
-		switch {
-		case err != nil:
-			t.release()
-			return u, found("upload", err)
-		case u.Status != docket.UploadOpen:
-			t.release()
-			return u, &Conflict{Code: CodeUploadClosed, Message: "the upload is finished, aborted or expired"}
-		case u.Frontier >= n-1:
-			return u, nil
-		}
-		t.release()
-		select {
-		case <-changed:
-		case <-time.After(pollEvery):
-		case <-patience.C:
-			return u, &OutOfWindow{Next: u.Frontier + 1}
-		case <-ctx.Done():
-			return u, ctx.Err()
-		}
-	}
-}
-
-// hashPart takes the part into the digests and commits it with their state.
-func (r *Registrar) hashPart(ctx context.Context, u docket.Upload, p Part, content *parcel.Parcel, stored <-chan StoredPart) (PartReceipt, error) {
-	h, err := hasherOf(u)
-	if err != nil {
-		return PartReceipt{}, err
-	}
-	for i, leaf := range content.Leaves() {
-		block, err := content.Block(i, nil)
-		if err != nil {
-			return PartReceipt{}, err
-		}
-		if err := h.Take(block, leaf); err != nil {
-			return PartReceipt{}, err
-		}
-	}
-	state, err := h.MarshalBinary()
-	if err != nil {
-		return PartReceipt{}, err
-	}
-	var part StoredPart
-	select {
-	case part = <-stored:
-	case <-ctx.Done():
-		return PartReceipt{}, ctx.Err()
-	}
-	row := docket.UploadPart{N: p.Number, ETag: part.ETag, CRC64: part.CRC64, Size: p.Size, Leaves: evidence.JoinLeaves(content.Leaves())}
-	if err := r.ledger.AddPart(ctx, u.ID, row, state, r.now().Add(r.o.UploadLife)); err != nil {
-		if errors.Is(err, docket.ErrClosed) {
-			return PartReceipt{}, &OutOfWindow{Next: u.Frontier + 1} // another replica placed a part meanwhile, or closed it
-		}
-		return PartReceipt{}, fault("ledger", err)
+	switch err := group.Wait(); {
+	case err != nil:
+		return PartReceipt{}, late(err)
+	case there:
+		return r.samePart(ctx, u.ID, p, content)
 	}
 	return PartReceipt{Number: p.Number, Size: p.Size, Blocks: content.Root(), Next: p.Number + 1}, nil
+}
+
+// inItsPlace takes the part into the digests and commits it, as often as what
+// came before it is given up; there says that the ledger has it already.
+func (r *Registrar) inItsPlace(ctx context.Context, s *session, id custody.ID, p Part, content *parcel.Parcel, stored <-chan StoredPart) (there bool, err error) {
+	row := docket.UploadPart{N: p.Number, Size: p.Size, Leaves: evidence.JoinLeaves(content.Leaves())}
+	for {
+		at, err := r.hash(ctx, s, id, p.Number, content)
+		if err != nil || at.there {
+			return at.there, err
+		}
+		if row.ETag == "" {
+			select {
+			case part := <-stored:
+				row.ETag, row.CRC64 = part.ETag, part.CRC64
+			case <-ctx.Done():
+				s.forget(at.epoch)
+				return false, ctx.Err()
+			}
+		}
+		if err := r.place(ctx, s, id, at, row); !errors.Is(err, errAgain) {
+			return false, err
+		}
+	}
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/evidence"
-	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
 // Options are what a Registrar is made of.
@@ -45,6 +44,7 @@ type Options struct {
 	InviteLife  time.Duration // invitations; 0: an hour
 	UploadLife  time.Duration // of an idle upload session; 0: 7 days
 	PartMemory  int           // blocks of 8 MiB in which parts are held, over all sessions; 0: 20
+	Spool       string        // directory for parts that are not held in memory; "": the system\'s for temporary files
 
 	Now  func() time.Time
 	Rand io.Reader
@@ -53,18 +53,20 @@ type Options struct {
 
 // Registrar carries out the use cases.
 type Registrar struct {
-	ledger Ledger
-	vault  Vault
-	policy func() (*verify.Policy, []byte, error)
-	o      Options
-	now    func() time.Time
-	rand   io.Reader
-	log    *slog.Logger
-	turns  *turns
+	ledger   Ledger
+	vault    Vault
+	policy   func() (*verify.Policy, []byte, error)
+	o        Options
+	now      func() time.Time
+	rand     io.Reader
+	log      *slog.Logger
+	sessions *sessions
 	// Memory of parts. The next part of a session waits for nobody, so it has a
 	// pool of its own: parts ahead of it can never keep it out and wait for it at
 	// once.
-	next, ahead *parcel.Pool
+	next, ahead room
+	inMemory    int64         // bytes of the largest part held in memory
+	spoolAfter  time.Duration // how long a part waits for memory
 	early       chan struct{} // one token for each block read before it is asked for
 	copies      copies        // being read
 }
@@ -98,7 +100,7 @@ func New(o Options) *Registrar {
 		o.Policy = func() (*verify.Policy, []byte, error) { return nil, nil, nil }
 	}
 	return &Registrar{ledger: o.Ledger, vault: o.Vault, policy: o.Policy, o: o, now: o.Now, rand: o.Rand, log: o.Log,
-		turns: newTurns(), next: parcel.NewPool(o.PartMemory / 2), ahead: parcel.NewPool(o.PartMemory - o.PartMemory/2), early: make(chan struct{}, readAheadAll)}
+		sessions: newSessions(), next: newRoom(o.PartMemory / 2), ahead: newRoom(o.PartMemory - o.PartMemory/2), inMemory: maxInMemory, spoolAfter: spoolPatience, early: make(chan struct{}, readAheadAll)}
 }
 
 // Ready reports whether ledger and vault answer.

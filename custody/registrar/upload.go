@@ -11,8 +11,12 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
-// window is how many parts from the frontier on may be under way at once.
-const window = 4
+// window is how many parts from the frontier on may be under way at once: as
+// many as keep network, processors and disk busy, and no more bytes than the
+// service has memory for; of parts that are spooled, two.
+func window(partSize int64) int {
+	return int(min(8, max(2, (96<<20)/partSize)))
+}
 
 // maxOpenUploads bounds the sessions that one key may have open.
 const maxOpenUploads = 256
@@ -121,7 +125,7 @@ func uploadView(u docket.Upload) (Upload, error) {
 		return Upload{}, err
 	}
 	out := Upload{Legacy: h.Legacy(), ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
-		Parts: partCount(u), Next: u.Frontier + 1, Window: window, Expires: u.Expires}
+		Parts: partCount(u), Next: u.Frontier + 1, Window: window(u.PartSize), Expires: u.Expires}
 	for n := 1; n <= u.Frontier; n++ {
 		out.Received = append(out.Received, n)
 	}

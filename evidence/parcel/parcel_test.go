@@ -44,7 +44,7 @@ func made(t *testing.T, b []byte) map[string]*Parcel {
 		"of memory":  Of(b),
 		"of section": need(OfSection(io.NewSectionReader(bytes.NewReader(b), 0, size))),
 		"received":   need(Receive(iotest.HalfReader(bytes.NewReader(b)), size, pool, room, whole)),
-		"spooled":    need(Spool(iotest.HalfReader(bytes.NewReader(b)), size, t.TempDir(), whole)),
+		"spooled":    need(Spool(iotest.HalfReader(bytes.NewReader(b)), size, t.TempDir(), whole, nil)),
 	}
 	if got, want := whole.Sum(nil), sha256.Sum256(slices.Concat(b, b)); !bytes.Equal(got, want[:]) {
 		t.Errorf("the digest beside is %x, not %x", got, want)
@@ -110,7 +110,7 @@ func TestCut(t *testing.T) {
 				_, err = Receive(r, size, pool, room, nil)
 				return err
 			},
-			"spooled": func(r io.Reader, _ *Pool) error { _, err := Spool(r, size, t.TempDir(), nil); return err },
+			"spooled": func(r io.Reader, _ *Pool) error { _, err := Spool(r, size, t.TempDir(), nil, nil); return err },
 		} {
 			pool := NewPool(2)
 			err := receive(bytes.NewReader(random(n)), pool)
@@ -131,7 +131,7 @@ func TestCut(t *testing.T) {
 // TestSpoolIsNameless: nothing of a spooled part can be left behind.
 func TestSpoolIsNameless(t *testing.T) {
 	dir := t.TempDir()
-	p, err := Spool(bytes.NewReader(random(10)), 10, dir, nil)
+	p, err := Spool(bytes.NewReader(random(10)), 10, dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,8 +139,12 @@ func TestSpoolIsNameless(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("the directory has %v (%v)", left, err)
 	}
-	if _, err := Spool(bytes.NewReader(nil), 10, dir+"/nowhere", nil); err == nil {
+	freed := 0
+	if _, err := Spool(bytes.NewReader(nil), 10, dir+"/nowhere", nil, func() { freed++ }); err == nil {
 		t.Error("a part was spooled nowhere")
+	}
+	if _, err := Spool(bytes.NewReader(nil), 10, dir, nil, func() { freed++ }); err == nil || freed != 2 {
+		t.Errorf("of two parts that failed, %d gave their room back", freed)
 	}
 }
 

@@ -74,13 +74,18 @@ func cut(err error, size, got int64) error {
 }
 
 // Spool is Receive into a file in dir that has no name, so that a crash leaves
-// nothing of it. No more than a mebibyte is held in memory.
-func Spool(r io.Reader, size int64, dir string, whole hash.Hash) (*Parcel, error) {
+// nothing of it. No more than a mebibyte is held in memory. freed, if not nil,
+// is called once the file is gone, on errors too.
+func Spool(r io.Reader, size int64, dir string, whole hash.Hash, freed func()) (*Parcel, error) {
+	if freed == nil {
+		freed = func() {}
+	}
 	f, err := unnamed(dir)
 	if err != nil {
+		freed()
 		return nil, err
 	}
-	p := &Parcel{size: size, file: f, free: func() { f.Close() }}
+	p := &Parcel{size: size, file: f, free: func() { f.Close(); freed() }}
 	p.uses.Store(1)
 	if err := p.fill(r, f, whole); err != nil {
 		p.Drop()

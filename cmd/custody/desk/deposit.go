@@ -138,7 +138,7 @@ func (in *Depositing) complete(name string, file *os.File) error {
 // sendParts reads the file once, in order: every byte is measured, and those
 // the service does not hold yet are sent, a few parts at a time.
 func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progress Progress) (evidence.Measured, error) {
-	if u.PartSize <= 0 || u.PartSize%evidence.BlockSize != 0 && u.Parts > 1 || u.PartSize > 1<<30 {
+	if u.PartSize <= 0 || u.PartSize%evidence.BlockSize != 0 && u.Parts > 1 || u.PartSize > 2<<30 {
 		return evidence.Measured{}, fmt.Errorf("couldn't use parts of %d bytes", u.PartSize)
 	}
 	held := map[int]bool{}

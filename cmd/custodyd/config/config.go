@@ -87,7 +87,7 @@ type S3 struct {
 // Limits bound what the service takes.
 type Limits struct {
 	MaxArtifact   Size `yaml:"max_artifact" default:"0" doc:"largest artifact taken, such as 2TiB; 0 is what the store takes"`
-	MaxPart       Size `yaml:"max_part" default:"512MiB" doc:"largest part of an upload; 5MiB to 5GiB"`
+	MaxPart       Size `yaml:"max_part" default:"2GiB" doc:"largest part of an upload; 5MiB to 5GiB"`
 	MaxSubmission Size `yaml:"max_submission" default:"1MiB" doc:"largest request that isn't an upload part: an event with its details and documents; 64KiB to 64MiB"`
 }
 

@@ -51,7 +51,7 @@ func TestNothingConfiguredIsValid(t *testing.T) {
 	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("got %+v", c)
 	}
-	if c.Listen != "127.0.0.1:8440" || c.Mode != "production" || !c.S3.TLS || c.Limits.MaxPart != 512<<20 ||
+	if c.Listen != "127.0.0.1:8440" || c.Mode != "production" || !c.S3.TLS || c.Limits.MaxPart != 2<<30 ||
 		c.TokenLife != Duration(15*time.Minute) || c.OutsideDatabase() || c.OutsideStore() {
 		t.Errorf("defaults: %+v", c)
 	}

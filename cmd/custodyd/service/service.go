@@ -127,9 +127,13 @@ func (s *Service) start(ctx context.Context) error {
 		}
 		chain, vault = s.metrics.Ledger(chain), s.metrics.Vault(vault)
 	}
+	spool, err := s.spool()
+	if err != nil {
+		return err
+	}
 	gallery := s.gallery()
 	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Witnesses: witnessKeys(s.o.Witnesses), Quorum: s.o.Quorum, Gallery: gallery, OpenEntries: s.o.OpenEntries, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
-		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, Log: s.o.Log})
+		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, Spool: spool, Log: s.o.Log})
 	if err := s.serve(ctx); err != nil {
 		return err
 	}
@@ -163,6 +167,19 @@ func (s *Service) prepare() error {
 	}
 	s.data, err = runner.MakeState(dir)
 	return err
+}
+
+// spool makes the directory of parts that are too large for memory. What a
+// killed service left in it is of no use to anybody.
+func (s *Service) spool() (string, error) {
+	dir := filepath.Join(s.data, "spool")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("couldn't clear the spool: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", fmt.Errorf("couldn't make the spool: %w", err)
+	}
+	return dir, nil
 }
 
 // policy reads the trust policy for reports.
