@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -130,10 +129,7 @@ func transport(c Config) (http.RoundTripper, error) {
 	tr.DialContext = newDialer().DialContext
 	if c.Socket != "" {
 		tr.Proxy = nil
-		tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", c.Socket)
-		}
+		tr.DialContext = dialSocket(c.Socket)
 		tr.WriteBufferSize = 256 << 10
 		tr.ReadBufferSize = 256 << 10
 	}

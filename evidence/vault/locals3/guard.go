@@ -27,16 +27,18 @@ import (
 type guard struct {
 	*posix.Posix
 	attrs   *attributes
-	uploads turns // by upload id: who ends one, and who adds to it
-	keys    turns // by bucket and key: who makes an object where there must be none
-	writers ones  // by upload id and part number
-	strides strides
-	now     func() time.Time
-	step    func(name string) // has been made; a crash may follow
+	uploads turns   // by upload id: who ends one, and who adds to it
+	keys    turns   // by bucket and key: who makes an object where there must be none
+	writers ones    // by upload id and part number
+	strides strides // of parts being written
+
+	fetching strides // of ranges being read
+	now      func() time.Time
+	step     func(name string) // has been made; a crash may follow
 }
 
 func newGuard(p *posix.Posix, a *attributes, step func(string)) *guard {
-	return &guard{Posix: p, attrs: a, strides: newStrides(), now: time.Now, step: step}
+	return &guard{Posix: p, attrs: a, strides: newStrides(writingStrides), fetching: newStrides(readingStrides), now: time.Now, step: step}
 }
 
 var errUnverifiable = s3err.APIError{

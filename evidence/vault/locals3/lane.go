@@ -18,25 +18,40 @@ const (
 	// stride is how much of a part is read from the connection, summed and
 	// written to the disk at a time: large enough that a disk is busy with it.
 	stride = 4 << 20
-	// maxStrides bounds the memory of all parts being written, to 64 MiB.
-	maxStrides = 16
+	// The memory of all parts being written is bounded to 64 MiB, and that of
+	// all ranges being read to 32 MiB.
+	writingStrides = 16
+	readingStrides = 8
 )
 
-// strides are the buffers of parts being written. They lie at huge pages,
+// strides are buffers of what goes to the disk or comes from it. They lie at huge pages,
 // which the disk takes in few long pieces: past the page cache that is twice
 // as fast as from ordinary memory, at a tenth of the copying cache's cost.
 type strides chan []byte
 
-func newStrides() strides {
-	s := make(strides, maxStrides)
-	for range maxStrides {
+func newStrides(n int) strides {
+	s := make(strides, n)
+	for range n {
 		s <- nil // made when first needed
 	}
 	return s
 }
 
-func (s strides) take() ([]byte, error) {
-	b := <-s
+// take waits until there is one.
+func (s strides) take() ([]byte, error) { return s.made(<-s) }
+
+// tryTake doesn't wait: there may be none, which is nil.
+func (s strides) tryTake() []byte {
+	select {
+	case b := <-s:
+		b, _ = s.made(b)
+		return b
+	default:
+		return nil
+	}
+}
+
+func (s strides) made(b []byte) ([]byte, error) {
 	if b != nil {
 		return b, nil
 	}
