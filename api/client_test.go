@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -275,7 +276,7 @@ func TestClientTriesAgain(t *testing.T) {
 // Parts go in parallel, wait for one another where told, and only missing ones
 // go when an upload is resumed.
 func TestClientSendsParts(t *testing.T) {
-	content := make([]byte, 9<<20+12345)
+	content := make([]byte, 5*evidence.BlockSize+12345)
 	_, _ = rand.NewChaCha8([32]byte{2}).Read(content)
 	f := newFake()
 	var waits sync.Map
@@ -290,10 +291,10 @@ func TestClientSendsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.parts[2] = content[1<<20 : 2<<20] // there from an earlier try
+	f.parts[2] = content[evidence.BlockSize : 2*evidence.BlockSize] // there from an earlier try
 	session.Received = []int{2}
 	var progress []int64
-	err = c.SendParts(t.Context(), session, bytes.NewReader(content), client.PartsOptions{Progress: func(done, total int64) {
+	m, err := c.SendParts(t.Context(), session, bytes.NewReader(content), client.PartsOptions{Progress: func(done, total int64) {
 		if total != int64(len(content)) {
 			t.Errorf("total %d", total)
 		}
@@ -309,7 +310,10 @@ func TestClientSendsParts(t *testing.T) {
 	if !bytes.Equal(got, content) {
 		t.Error("the parts don't make the content")
 	}
-	if progress[0] != 1<<20 || progress[len(progress)-1] != int64(len(content)) || len(progress) != session.Parts {
+	if want, _, err := evidence.Measure(bytes.NewReader(content)); err != nil || m != want {
+		t.Errorf("what was sent measures %+v, not %+v (%v)", m, want, err)
+	}
+	if !slices.IsSorted(progress) || progress[len(progress)-1] != int64(len(content)) || len(progress) != session.Parts {
 		t.Errorf("progress %v", progress)
 	}
 	if _, again := waits.Load(2); again {
@@ -323,11 +327,11 @@ func TestClientSendsParts(t *testing.T) {
 		return nil
 	}
 	session.Received = nil
-	if err := c.SendParts(t.Context(), session, bytes.NewReader(content), client.PartsOptions{Parallel: 2}); client.CodeOf(err) != "storage-full" {
+	if _, err := c.SendParts(t.Context(), session, bytes.NewReader(content), client.PartsOptions{Parallel: 2}); client.CodeOf(err) != "storage-full" {
 		t.Errorf("a full disk: %v", err)
 	}
 	short := bytes.NewReader(content[:100])
-	if err := c.SendParts(t.Context(), session, short, client.PartsOptions{}); err == nil {
+	if _, err := c.SendParts(t.Context(), session, short, client.PartsOptions{}); err == nil {
 		t.Error("a source shorter than the session was sent")
 	}
 }

@@ -51,7 +51,7 @@ var (
 
 func newFake() *fakeRegistrar {
 	f := &fakeRegistrar{spent: map[string]bool{}, now: time.Now, asked: map[string]any{}, keys: map[evidence.Digest]registrar.Assertor{},
-		parts: map[int][]byte{}, partSize: 1 << 20}
+		parts: map[int][]byte{}, partSize: evidence.BlockSize}
 	f.callers = map[string]registrar.Caller{
 		goodToken:    {Key: someID, Org: otherID, Person: someID, Standing: registrar.StandingCertified, Rights: []registrar.Right{registrar.RightHold}},
 		auditorToken: {Auditor: otherID},

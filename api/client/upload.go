@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/evidence-custody/custodyd/api/wire"
@@ -110,101 +108,59 @@ type PartsOptions struct {
 
 // SendParts sends every part of the session that isn't there yet, which is
 // also how an interrupted upload is resumed: pass what Upload says now. source
-// must have the session's size and hold still. The first failure ends it;
-// what was acknowledged stays.
-func (c *Client) SendParts(ctx context.Context, session wire.Upload, source io.ReaderAt, opt PartsOptions) error {
+// must have the session's size and hold still; it is read once, in order, and
+// measured as a whole, with the digests that the session was begun with. The
+// first failure ends it; what was acknowledged stays.
+func (c *Client) SendParts(ctx context.Context, session wire.Upload, source io.ReaderAt, opt PartsOptions) (evidence.Measured, error) {
 	id, err := evidence.ParseDigest(session.Id)
 	if err != nil {
-		return fmt.Errorf("couldn't read the upload's id: %w", err)
+		return evidence.Measured{}, fmt.Errorf("couldn't read the upload's id: %w", err)
 	}
 	if session.PartSize <= 0 || session.Size <= 0 || int64(session.Parts) != (session.Size+session.PartSize-1)/session.PartSize {
-		return errors.New("couldn't send parts: the session's numbers contradict each other")
+		return evidence.Measured{}, errors.New("couldn't send parts: the session's numbers contradict each other")
 	}
-	s := sending{c: c, id: id, session: session, source: source, progress: opt.Progress}
-	var missing []int
-	for n := 1; n <= session.Parts; n++ {
-		if slices.Contains(session.Received, n) {
-			s.done += s.section(n).Size()
-			continue
-		}
-		missing = append(missing, n)
+	names := make([]string, len(session.Digests))
+	for i, d := range session.Digests {
+		names[i] = string(d)
 	}
-	s.report(0)
-	window := max(1, session.Window)
-	workers := min(window, len(missing))
+	legacy, err := evidence.ParseLegacy(names)
+	if err != nil {
+		return evidence.Measured{}, fmt.Errorf("couldn't read the session's digests: %w", err)
+	}
+	s := parcel.Sending{Source: source, Size: session.Size, PartSize: session.PartSize, Held: map[int]bool{},
+		Window: max(1, session.Window), Hasher: evidence.NewHasher(legacy),
+		Put: func(ctx context.Context, n int, p *parcel.Parcel) error { return c.putPatiently(ctx, id, n, p) }}
+	for _, n := range session.Received {
+		s.Held[n] = true
+	}
 	if opt.Parallel > 0 {
-		workers = min(workers, opt.Parallel)
+		s.Window = min(s.Window, opt.Parallel)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan int)
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for n := range next {
-				if err := s.send(ctx, n); err != nil {
-					cancel(fmt.Errorf("couldn't send part %d of %d: %w", n, session.Parts, err))
-					return
-				}
-			}
-		})
-	}
-	for _, n := range missing {
-		select {
-		case next <- n: // ascending, so the parts under way are those the service waits for
-			continue
-		case <-ctx.Done():
+	if opt.Progress != nil {
+		var done int64
+		s.Done = func(bytes int64) {
+			done += bytes
+			opt.Progress(done, session.Size)
 		}
-		break
 	}
-	close(next)
-	group.Wait()
-	return context.Cause(ctx)
+	return s.Send(ctx)
 }
 
-type sending struct {
-	c        *Client
-	id       evidence.Digest
-	session  wire.Upload
-	source   io.ReaderAt
-	progress func(done, total int64)
-	mu       sync.Mutex
-	done     int64
-}
-
-func (s *sending) section(n int) *io.SectionReader {
-	from := int64(n-1) * s.session.PartSize
-	return io.NewSectionReader(s.source, from, min(s.session.PartSize, s.session.Size-from))
-}
-
-// send sends one part; while the service waits for earlier parts, which other
-// workers are sending, it comes back later.
-func (s *sending) send(ctx context.Context, n int) error {
-	part := s.section(n)
+// putPatiently sends one part; while the service waits for earlier parts,
+// which are being sent, it comes back later.
+func (c *Client) putPatiently(ctx context.Context, id evidence.Digest, n int, p *parcel.Parcel) error {
 	for attempt := 0; ; attempt++ {
-		_, err := s.c.PutPart(ctx, s.id, n, part)
+		_, err := c.PutParcel(ctx, id, n, p)
 		if CodeOf(err) != "part-out-of-window" || attempt >= 100 {
-			if err == nil {
-				s.report(part.Size())
-			}
 			return err
 		}
-		t := time.NewTimer(min(s.c.wait<<min(attempt, 4), 5*time.Second))
+		t := time.NewTimer(min(c.wait<<min(attempt, 4), 5*time.Second))
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
 			return ctx.Err()
 		}
-	}
-}
-
-func (s *sending) report(bytes int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.done += bytes
-	if s.progress != nil {
-		s.progress(s.done, s.session.Size)
 	}
 }
 

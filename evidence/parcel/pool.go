@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
-
-	"github.com/evidence-custody/custodyd/evidence"
 )
 
 // Pool is a fixed number of blocks of memory, each of evidence.BlockSize bytes,
@@ -15,14 +13,22 @@ import (
 // is safe for concurrent use, and serves in the order of asking.
 type Pool struct {
 	blocks int
+	make   func() []byte
 	room   *semaphore.Weighted
 	mu     sync.Mutex
 	idle   [][]byte // the last given back is the next taken: few pages stay warm
 }
 
-// NewPool makes a pool of so many blocks.
+// NewPool makes a pool of so many blocks, which lasts as long as the process:
+// its memory is never given back.
 func NewPool(blocks int) *Pool {
-	return &Pool{blocks: blocks, room: semaphore.NewWeighted(int64(blocks))}
+	return &Pool{blocks: blocks, make: newBlock, room: semaphore.NewWeighted(int64(blocks))}
+}
+
+// newHeapPool makes a pool that goes when nobody uses it any more, of blocks of
+// size bytes.
+func newHeapPool(blocks int, size int64) *Pool {
+	return &Pool{blocks: blocks, make: func() []byte { return make([]byte, size) }, room: semaphore.NewWeighted(int64(blocks))}
 }
 
 // Blocks returns how many blocks there are in all.
@@ -45,7 +51,7 @@ func (p *Pool) Take(ctx context.Context, n int) ([][]byte, error) {
 			out, p.idle = append(out, p.idle[last]), p.idle[:last]
 			continue
 		}
-		out = append(out, newBlock())
+		out = append(out, p.make())
 	}
 	return out, nil
 }
@@ -54,7 +60,7 @@ func (p *Pool) Take(ctx context.Context, n int) ([][]byte, error) {
 func (p *Pool) Give(blocks [][]byte) {
 	p.mu.Lock()
 	for _, b := range blocks {
-		p.idle = append(p.idle, b[:evidence.BlockSize])
+		p.idle = append(p.idle, b[:cap(b)])
 	}
 	p.mu.Unlock()
 	p.room.Release(int64(len(blocks)))

@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/parcel"
@@ -38,8 +36,8 @@ type Deposited struct {
 	MD5      string           `json:"md5,omitempty"`
 }
 
-// inFlight is how many parts travel at once; each is held in memory.
-const inFlight = 3
+// maxInFlight bounds how many parts travel at once, whatever the service says.
+const maxInFlight = 8
 
 // Deposit sends a file in parts, measuring it as it is read, and then signs
 // artifact.deposited over what it measured. Interrupted, the same call takes it
@@ -136,7 +134,7 @@ func (in *Depositing) complete(name string, file *os.File) error {
 }
 
 // sendParts reads the file once, in order: every byte is measured, and those
-// the service does not hold yet are sent, a few parts at a time.
+// the service does not hold yet are sent, several parts at a time.
 func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progress Progress) (evidence.Measured, error) {
 	if u.PartSize <= 0 || u.PartSize%evidence.BlockSize != 0 && u.Parts > 1 || u.PartSize > 2<<30 {
 		return evidence.Measured{}, fmt.Errorf("couldn't use parts of %d bytes", u.PartSize)
@@ -145,39 +143,12 @@ func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progre
 	for _, n := range u.Received {
 		held[n] = true
 	}
-	hasher := evidence.NewHasher(u.Legacy)
-	group, sending := errgroup.WithContext(ctx)
-	group.SetLimit(inFlight)
-	done := newTally(u.Size, progress)
-	var failed error
-	for n := 1; n <= u.Parts && sending.Err() == nil; n++ {
-		off := int64(n-1) * u.PartSize
-		part := make([]byte, min(u.PartSize, u.Size-off))
-		if _, err := file.ReadAt(part, off); err != nil && !errors.Is(err, io.EOF) {
-			failed = fmt.Errorf("couldn't read the file at byte %d: %w", off, err)
-			break
-		}
-		content := parcel.Of(part)
-		if err := hasher.Take(part, content.Leaves()...); err != nil {
-			failed = fmt.Errorf("couldn't measure the file: %w", err)
-			break
-		}
-		if held[n] {
-			done.add(len(part))
-			continue
-		}
-		group.Go(func() error {
-			if err := d.putPart(sending, u.ID, n, content); err != nil {
-				return fmt.Errorf("part %d: %w", n, err)
-			}
-			done.add(len(part))
-			return nil
-		})
-	}
-	if err := errors.Join(group.Wait(), failed, ctx.Err()); err != nil {
-		return evidence.Measured{}, err
-	}
-	return hasher.Measured(), nil
+	tally := newTally(u.Size, progress)
+	s := parcel.Sending{Source: file, Size: u.Size, PartSize: u.PartSize, Held: held, Window: min(max(1, u.Window), maxInFlight),
+		Hasher: evidence.NewHasher(u.Legacy), Done: tally.add,
+		Put: func(ctx context.Context, n int, p *parcel.Parcel) error { return d.putPart(ctx, u.ID, n, p) }}
+	m, err := s.Send(ctx)
+	return m, errors.Join(err, ctx.Err())
 }
 
 // unchanged refuses a file that was written to while it was being deposited.

@@ -293,7 +293,7 @@ func (f *fakeService) gather(scope dossier.Scope) ([]byte, error) {
 
 func (f *fakeService) BeginUpload(_ context.Context, r UploadRequest) (Upload, error) {
 	u := &fakeUpload{request: r, parts: map[int][]byte{}, Upload: Upload{ID: fmt.Sprint("upload-", len(f.uploads)), Size: r.Size,
-		PartSize: partSize, Parts: int((r.Size + partSize - 1) / partSize)}}
+		Legacy: r.Legacy, Window: 3, PartSize: partSize, Parts: int((r.Size + partSize - 1) / partSize)}}
 	f.uploads[u.ID] = u
 	return u.Upload, nil
 }

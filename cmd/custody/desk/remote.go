@@ -255,7 +255,7 @@ func uploadOf(u wire.Upload, err error) (Upload, error) {
 	if err != nil {
 		return Upload{}, fmt.Errorf("couldn't read the service's answer: %w", err)
 	}
-	return Upload{ID: u.Id, Legacy: legacy, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received}, nil
+	return Upload{ID: u.Id, Legacy: legacy, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received, Window: u.Window, Expires: u.Expires}, nil
 }
 
 // Upload implements Uploads.

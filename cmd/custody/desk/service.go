@@ -208,6 +208,8 @@ type Upload struct {
 	PartSize int64
 	Parts    int
 	Received []int
+	Window   int // parts that may be under way at once
+	Expires  time.Time
 }
 
 // Report is an issued report.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
@@ -146,19 +145,16 @@ func interrupted(err error) error {
 	return fmt.Errorf("%w: %w", ErrInterrupted, err)
 }
 
-// tally adds up what parallel senders have done.
+// tally adds up what is done; it is called by one at a time.
 type tally struct {
-	mu          sync.Mutex
 	done, total int64
 	tell        Progress
 }
 
 func newTally(total int64, tell Progress) *tally { return &tally{total: total, tell: tell} }
 
-func (t *tally) add(n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.done += int64(n)
+func (t *tally) add(n int64) {
+	t.done += n
 	if t.tell != nil {
 		t.tell(t.done, t.total)
 	}
