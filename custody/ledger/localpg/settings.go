@@ -14,6 +14,7 @@ const tuning = `
 shared_buffers = 64MB
 max_connections = 60
 max_wal_size = 512MB
+min_wal_size = 128MB
 jit = off
 `
 
