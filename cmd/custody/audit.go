@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/evidence-custody/custodyd/api/client"
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody/auditor"
+	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/verify"
 	"github.com/evidence-custody/custodyd/evidence"
 )
@@ -240,9 +242,18 @@ func headIn(path string) ([]byte, error) {
 const maxHead = 1 << 20
 
 func dossierHead(path string) ([]byte, error) {
-	d, _, _, err := openDossier(path)
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("couldn't open the dossier: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't look at the dossier: %w", err)
+	}
+	d, _, err := verify.Read(f, info.Size(), dossier.DefaultLimits)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read %s: %w", path, err)
 	}
 	if d == nil {
 		return nil, fmt.Errorf("couldn't find a head in %s: not a dossier in its form (custody verify says more)", path)

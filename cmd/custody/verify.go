@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -62,26 +63,20 @@ func (a *app) verifyFiles(cmd *cobra.Command, paths, artifacts []string) (verifi
 		return out, err
 	}
 	out.Policy = fingerprint
-	var opened []*dossier.Dossier
-	malformed := &verify.Result{Verdict: verify.NotWhole}
-	for i, path := range paths {
-		d, bad, sum, err := openDossier(path)
+	var sources []verify.Source
+	for _, path := range paths {
+		f, err := os.Open(path)
 		if err != nil {
-			return out, err
+			return out, fmt.Errorf("couldn't open the dossier: %w", err)
 		}
-		out.Files = append(out.Files, givenFile{path, sum})
-		if bad != nil { // malformed: nothing in it can be relied on
-			for _, f := range bad.Findings {
-				f.Dossier = i
-				malformed.Findings = append(malformed.Findings, f)
-			}
-			continue
+		defer f.Close()
+		h := sha256.New()
+		size, err := io.Copy(h, f)
+		if err != nil {
+			return out, fmt.Errorf("couldn't read %s: %w", path, err)
 		}
-		opened = append(opened, d)
-	}
-	if len(opened) < len(paths) {
-		out.Summary = malformed.Summary()
-		return out, nil
+		out.Files = append(out.Files, givenFile{path, evidence.Digest(h.Sum(nil))})
+		sources = append(sources, verify.Source{Name: path, Reader: f, Size: size})
 	}
 	var files []verify.File
 	for _, path := range artifacts {
@@ -92,33 +87,12 @@ func (a *app) verifyFiles(cmd *cobra.Command, paths, artifacts []string) (verifi
 		defer f.Close()
 		files = append(files, verify.File{Name: filepath.Base(path), Reader: f})
 	}
-	result, err := verify.Dossiers(cmd.Context(), policy, opened, files...)
+	result, err := verify.Sources(cmd.Context(), policy, dossier.DefaultLimits, sources, files...)
 	if err != nil {
 		return out, err
 	}
 	out.Summary = result.Summary()
 	return out, nil
-}
-
-func openDossier(path string) (*dossier.Dossier, *verify.Result, evidence.Digest, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, evidence.Digest{}, fmt.Errorf("couldn't open the dossier: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, evidence.Digest{}, fmt.Errorf("couldn't look at the dossier: %w", err)
-	}
-	m, _, err := evidence.Measure(f)
-	if err != nil {
-		return nil, nil, evidence.Digest{}, err
-	}
-	d, bad, err := verify.Read(f, info.Size(), dossier.DefaultLimits)
-	if err != nil {
-		return nil, nil, evidence.Digest{}, fmt.Errorf("couldn't read %s: %w", path, err)
-	}
-	return d, bad, m.SHA256, nil
 }
 
 // policyForVerify reads the policy from a file or from those accepted. There

@@ -141,19 +141,20 @@ func (s *shared) appendBundle(b []byte, e *Event, hint string) []byte {
 }
 
 // decodeBundle reads one event's bundle; only what appendBundle writes passes.
-func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey, memory *slab) (Event, error) {
+// The payload is in memory of its own where payload is nil, else in that.
+func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey, memory *slab, payload []byte) (Event, error) {
 	c := cursor{rest: raw, path: path, memory: memory}
 	var e Event
 	c.literal(bundleHead)
-	e.Envelope.Payload = c.base64()
+	e.Envelope.Payload = c.base64(payload)
 	c.literal(bundleSignature)
-	e.Envelope.Signature = c.base64()
+	e.Envelope.Signature = c.base64(nil)
 	c.literal(bundleKey)
 	hint := c.text()
 	if c.take(bundleStamps) {
-		e.Timestamps = append(e.Timestamps, c.base64())
+		e.Timestamps = append(e.Timestamps, c.base64(nil))
 		for c.take(bundleStamp) {
-			e.Timestamps = append(e.Timestamps, c.base64())
+			e.Timestamps = append(e.Timestamps, c.base64(nil))
 		}
 		c.literal(bundleStampsEnd)
 	} else {
@@ -258,13 +259,17 @@ func (c *cursor) text() []byte {
 	return t
 }
 
-func (c *cursor) base64() []byte {
+// base64 decodes what stands before the next quotation mark, into b where that
+// is large enough.
+func (c *cursor) base64(b []byte) []byte {
 	t := c.text()
 	if c.err != nil {
 		return nil
 	}
 	enc := base64.StdEncoding.Strict()
-	b := c.memory.make(enc.DecodedLen(len(t)))
+	if need := enc.DecodedLen(len(t)); len(b) < need {
+		b = c.memory.make(need)
+	}
 	n, err := enc.Decode(b, t)
 	// The decoder passes over line ends.
 	if err != nil || enc.EncodedLen(n) != len(t) {

@@ -13,7 +13,7 @@ func Places() []string {
 
 // DecodeLong is Decode without the short way to the places.
 func DecodeLong(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
-	return decode(r, size, lim, func(io.ReaderAt, int64, Limits) ([]file, bool) { return nil, false })
+	return decode(r, size, lim, func(io.ReaderAt, int64, Limits) ([]file, bool) { return nil, false }, nil)
 }
 
 // Directed reports whether the central directory alone shows the places.

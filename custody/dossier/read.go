@@ -40,6 +40,8 @@ type reading struct {
 	events []Event // of the bundles, in their order
 	shared *shared // nil where the log document or the checkpoint cannot be read
 	keys   map[string]seal.PublicKey
+	log    []byte  // the log document, where shared is there
+	each   Visitor // nil: events are kept whole
 
 	// manifest is the one file that the others' lines make, where it is as long as
 	// they are together; else nil. Each is compared as its file is read.
@@ -61,16 +63,35 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 	if size < 0 {
 		return nil, fmt.Errorf("couldn't read dossier of %d bytes", size)
 	}
-	return decode(r, size, lim, indexDirectory)
+	return decode(r, size, lim, indexDirectory, nil)
+}
+
+// Visitor is told the log document, the checkpoint and the number of events of
+// a dossier, before any of these is read. For each core that reads it returns,
+// when called, the function that is shown event i, ascending but not in one
+// sequence: then alone the event has its payload. nil: none is shown.
+//
+// Whether the whole is a dossier is not known yet. It may begin anew, where a
+// zip is not what it seemed.
+type Visitor func(log, checkpoint []byte, events int) func() func(i int, e *Event)
+
+// DecodeEach is Decode that shows each event once, with its payload, and keeps
+// none: a long record then takes a third of the memory. Its Events are those
+// shown, but without payloads; they cannot be written again.
+func DecodeEach(r io.ReaderAt, size int64, lim Limits, each Visitor) (*Dossier, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("couldn't read dossier of %d bytes", size)
+	}
+	return decode(r, size, lim, indexDirectory, each)
 }
 
 // decode reads a dossier; short is the way to its places that needs no look at
 // every local header first.
-func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64, Limits) ([]file, bool)) (*Dossier, error) {
+func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64, Limits) ([]file, bool), each Visitor) (*Dossier, error) {
 	var in *reading
 	directory := int64(-1) // where it is still to be compared
 	if files, ok := short(r, size, lim); ok {
-		in = &reading{r: r, lim: lim, files: files, directed: true}
+		in = &reading{r: r, lim: lim, files: files, each: each, directed: true}
 		if err := in.readFiles(); err != nil {
 			return nil, err
 		}
@@ -80,7 +101,7 @@ func decode(r io.ReaderAt, size int64, lim Limits, short func(io.ReaderAt, int64
 		if err != nil {
 			return nil, err
 		}
-		in, directory = &reading{r: r, lim: lim, files: files}, at
+		in, directory = &reading{r: r, lim: lim, files: files, each: each}, at
 		if err := in.readFiles(); err != nil {
 			return nil, err
 		}
@@ -149,6 +170,7 @@ func (in *reading) readAhead() error {
 		}
 	}
 	if log != nil && note != nil {
+		in.log = log
 		in.shared, _ = sharedOf(log, note)
 	}
 	return nil
@@ -161,6 +183,7 @@ const batchSize = 1 << 20
 type batch struct {
 	files []file
 	line  int // where in the manifest the first one's line is to stand
+	first int // events before it
 }
 
 // readFiles reads, hashes and, where they are bundles, decodes all files, on
@@ -186,15 +209,22 @@ func (in *reading) readFiles() error {
 		}
 	}
 	var batches []batch
-	for first, line := 0, 0; first < len(in.files); {
-		at, last := line, first+1
-		line += lineLength(in.files[first].name)
-		for last < len(in.files) && in.files[last].at+in.files[last].size-in.files[first].start() <= batchSize {
+	for first, line, events := 0, 0, 0; first < len(in.files); {
+		last, a := first, batch{line: line, first: events}
+		for last == first || last < len(in.files) && in.files[last].at+in.files[last].size-in.files[first].start() <= batchSize {
 			line += lineLength(in.files[last].name)
+			if in.files[last].isBundle() {
+				events++
+			}
 			last++
 		}
-		batches = append(batches, batch{in.files[first:last], at})
+		a.files = in.files[first:last]
+		batches = append(batches, a)
 		first = last
+	}
+	var visitor func() func(int, *Event)
+	if decode && in.each != nil {
+		visitor = in.each(in.log, in.shared.note, count)
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -202,6 +232,9 @@ func (in *reading) readFiles() error {
 	for range max(1, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
 			w := &worker{reading: in, decode: decode}
+			if visitor != nil {
+				w.each, w.payload = visitor(), make([]byte, maxBundle)
+			}
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(batches) {

@@ -14,11 +14,15 @@ type worker struct {
 	decode bool
 	buf    []byte // of one batch
 	slab   slab   // for what is kept
+	each   func(i int, e *Event)
+	// payload is where an event's payload is while each looks at it; nil where it
+	// is kept.
+	payload []byte
 }
 
 // readBatch reads files that stand behind one another.
 func (w *worker) readBatch(a batch) error {
-	files, line := a.files, a.line
+	files, line, first := a.files, a.line, a.first
 	start, end := files[0].start(), files[len(files)-1].at+files[len(files)-1].size
 	if int64(cap(w.buf)) < end-start {
 		w.buf = make([]byte, end-start)
@@ -46,8 +50,13 @@ func (w *worker) readBatch(a batch) error {
 		switch {
 		case f.isBundle():
 			if w.decode {
-				*f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab)
+				*f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab, w.payload)
 				f.astray = f.astray || f.err == nil && f.name != bundlePath(f.event.Index)
+				if w.each != nil && f.err == nil {
+					w.each(first, f.event)
+					f.event.Envelope.Payload = nil
+				}
+				first++
 			}
 		case strings.HasPrefix(f.name, consistency):
 			var made bool

@@ -19,9 +19,27 @@ import (
 // about those that hold, in log order. Which chains are whole follows from the
 // events that hold: where one does not, all are heard once more without it.
 func (r *reader) hear() error {
-	r.opened = make([]openedEvent, len(r.d.Events))
+	looked := r.opened != nil // while they were read
+	switch {
+	case !looked:
+		r.opened = make([]openedEvent, len(r.d.Events))
+	case len(r.opened) != len(r.d.Events) || r.lookedAt.Size != r.head.Size || r.lookedAt.Root != r.head.Root:
+		return errors.New("the dossier changed while it was read")
+	}
 	inParallel(len(r.opened), func() func(int) {
-		return func(i int) { r.decode(&r.opened[i], &r.d.Events[i]) }
+		inclusions := tlog.NewInclusions(r.head.Size, r.head.Root)
+		return func(i int) {
+			o := &r.opened[i]
+			if !looked {
+				o.look(&r.d.Events[i], inclusions)
+			}
+			if o.entry.Statement == nil {
+				return
+			}
+			for field, id := range o.entry.Statement.Predicate.Details {
+				o.details = append(o.details, r.readDetail(field, id))
+			}
+		}
 	})
 	r.begin()
 	checked := r.check()
@@ -75,7 +93,6 @@ func (r *reader) check() []chan struct{} {
 	var next atomic.Int64
 	for range max(1, runtime.GOMAXPROCS(0)) {
 		go func() {
-			inclusions := tlog.NewInclusions(r.head.Size, r.head.Root)
 			for {
 				n := int(next.Add(1)) - 1
 				if n >= len(checked) {
@@ -85,7 +102,7 @@ func (r *reader) check() []chan struct{} {
 					o := &r.opened[i]
 					o.ok = false
 					if r.ctx.Err() == nil {
-						r.open(o, inclusions)
+						r.open(o)
 					}
 				}
 				close(checked[n])

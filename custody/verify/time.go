@@ -316,7 +316,7 @@ func (p *Policy) until(a Algorithm) (time.Time, bool) {
 
 // stampedSignature checks the timestamps of an event's own signature and
 // returns the earliest time by which it existed.
-func (r *reader) stampedSignature(stamps [][]byte, signature []byte, refuse func(n Name, rule, format string, args ...any) *openedEvent) (earliest time.Time) {
+func (r *reader) stampedSignature(stamps [][]byte, signature []byte, refuse func(n Name, rule, format string, args ...any)) (earliest time.Time) {
 	for _, raw := range stamps {
 		t, err := tlog.VerifyTimestamp(raw, signature, r.authorities)
 		switch {

@@ -38,24 +38,39 @@ type File struct {
 // Several dossiers are also compared with one another for forks. Files are
 // matched by content with the artifacts on record.
 func Dossiers(ctx context.Context, policy *Policy, dossiers []*dossier.Dossier, files ...File) (*Result, error) {
-	if len(dossiers) == 0 {
-		return nil, errors.New("couldn't verify: no dossier given")
+	if err := checkGiven(policy, len(dossiers)); err != nil {
+		return nil, err
 	}
-	if policy != nil {
-		if err := policy.check(); err != nil {
-			return nil, err
-		}
-	}
-	res := &Result{}
+	var readers []*reader
 	for i, d := range dossiers {
 		if d == nil {
 			return nil, fmt.Errorf("couldn't verify dossier %d: there is none", i+1)
 		}
-		r := &reader{ctx: ctx, policy: policy, d: d, position: i}
+		readers = append(readers, &reader{ctx: ctx, policy: policy, d: d, position: i})
+	}
+	return verifyAll(ctx, readers, files)
+}
+
+func checkGiven(policy *Policy, dossiers int) error {
+	if dossiers == 0 {
+		return errors.New("couldn't verify: no dossier given")
+	}
+	if policy != nil {
+		return policy.check()
+	}
+	return nil
+}
+
+// verifyAll verifies each dossier, all beside one another, and the files.
+func verifyAll(ctx context.Context, readers []*reader, files []File) (*Result, error) {
+	res := &Result{}
+	var dossiers []*dossier.Dossier
+	for i, r := range readers {
 		reading, err := r.read()
 		if err != nil {
 			return nil, fmt.Errorf("couldn't verify dossier %d: %w", i+1, err)
 		}
+		dossiers = append(dossiers, r.d)
 		res.Findings = append(res.Findings, r.findings...)
 		res.Readings = append(res.Readings, reading)
 	}
@@ -74,13 +89,12 @@ func Dossiers(ctx context.Context, policy *Policy, dossiers []*dossier.Dossier, 
 // result is then final and the dossier nil.
 func Read(r io.ReaderAt, size int64, lim dossier.Limits) (*dossier.Dossier, *Result, error) {
 	d, err := dossier.Decode(r, size, lim)
-	var malformed *dossier.MalformedError
+	bad, err := asMalformed(err)
 	switch {
-	case errors.As(err, &malformed):
-		f := Finding{Name: DossierMalformed, Severity: Bad, Rule: malformed.Rule, Detail: malformed.Error()}
-		return nil, &Result{Verdict: NotWhole, Findings: []Finding{f}}, nil
 	case err != nil:
 		return nil, nil, err
+	case bad != nil:
+		return nil, &Result{Verdict: NotWhole, Findings: []Finding{*bad}}, nil
 	}
 	return d, nil, nil
 }
@@ -99,7 +113,8 @@ type reader struct {
 	authorities []tlog.Authority
 	head        tlog.Checkpoint
 	opened      []openedEvent
-	timed       bool // at least one timestamp held
+	lookedAt    tlog.Checkpoint // what events were looked at under while they were read
+	timed       bool            // at least one timestamp held
 	// documents are the founding documents that hash to their id; the dossier
 	// itself is the caller's and stays as it is.
 	documents map[custody.ID][]byte
@@ -115,6 +130,7 @@ type openedEvent struct {
 	entry    ruling.Entry // its statement is there wherever the payload is one, also where the event does not hold
 	source   *dossier.Event
 	invalid  error // why the payload is no statement
+	outside  error // why it is not shown to be in the log
 	details  []disclosure
 	findings []Finding
 	ok       bool
@@ -198,50 +214,45 @@ func (r *reader) showsGenesis() bool {
 	return ok && b.Document == r.logID
 }
 
-// decode reads one event's statement, and the details that are disclosed.
-func (r *reader) decode(o *openedEvent, e *dossier.Event) {
+// look reads what an event's payload says, and what follows from its bytes: all
+// for which the payload is needed.
+func (o *openedEvent) look(e *dossier.Event, inclusions *tlog.Inclusions) {
 	o.source = e
 	st, err := custody.Decode(e.Envelope.Payload)
-	o.entry, o.invalid = ruling.Entry{Index: e.Index, Statement: st}, err
-	if st != nil {
-		for field, id := range st.Predicate.Details {
-			o.details = append(o.details, r.readDetail(field, id))
-		}
-	}
+	o.invalid = err
+	id := e.Envelope.EventID()
+	var body [768]byte
+	leaf := tlog.LeafHash(tlog.AppendLeaf(body[:0], id, e.Envelope.Signature, e.Key))
+	o.entry = ruling.Entry{Index: e.Index, Leaf: leaf, EventID: id, Statement: st}
+	o.outside = inclusions.Verify(leaf, e.Index, e.Proof)
 	o.ok = st != nil // till the contrary is shown
 }
 
-// open checks one event without reference to any other.
-func (r *reader) open(o *openedEvent, inclusions *tlog.Inclusions) *openedEvent {
+// open checks one event, which was looked at, without reference to any other.
+func (r *reader) open(o *openedEvent) {
 	e, st := o.source, o.entry.Statement
-	refuse := func(n Name, rule, format string, args ...any) *openedEvent {
+	refuse := func(n Name, rule, format string, args ...any) {
 		index := e.Index
 		o.findings = append(o.findings, Finding{Name: n, Severity: severities[n], Rule: rule, Dossier: r.position, Event: &index, Detail: fmt.Sprintf(format, args...)})
-		return o
 	}
-	id := e.Envelope.EventID()
-	if err := e.Key.VerifyEventID(id, e.Envelope.Signature); err != nil {
-		return refuse(SignatureInvalid, "", "the signature does not hold: %v", err)
+	if err := e.Key.VerifyEventID(o.entry.EventID, e.Envelope.Signature); err != nil {
+		refuse(SignatureInvalid, "", "the signature does not hold: %v", err)
+		return
 	}
 	var refusal *custody.Refusal
 	switch {
 	case errors.As(o.invalid, &refusal):
-		return refuse(StatementInvalid, refusal.Rule, "%v", o.invalid)
+		refuse(StatementInvalid, refusal.Rule, "%v", o.invalid)
 	case o.invalid != nil:
-		return refuse(StatementInvalid, "", "%v", o.invalid)
+		refuse(StatementInvalid, "", "%v", o.invalid)
+	case st.Predicate.Signer.Key != e.Key.ID():
+		refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
+	case o.outside != nil:
+		refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", o.outside)
+	default:
+		o.ok = true
+		if len(e.Timestamps) > 0 {
+			o.stamped = r.stampedSignature(e.Timestamps, e.Envelope.Signature, refuse)
+		}
 	}
-	if st.Predicate.Signer.Key != e.Key.ID() {
-		return refuse(SignerKeyOther, "", "the envelope verifies by key %s, but the statement names key %s", e.Key.ID().Short(), st.Predicate.Signer.Key.Short())
-	}
-	var body [768]byte
-	leaf := tlog.LeafHash(tlog.AppendLeaf(body[:0], id, e.Envelope.Signature, e.Key))
-	if err := inclusions.Verify(leaf, e.Index, e.Proof); err != nil {
-		return refuse(InclusionInvalid, "", "the event is not shown to be in the log: %v", err)
-	}
-	if len(e.Timestamps) > 0 {
-		o.stamped = r.stampedSignature(e.Timestamps, e.Envelope.Signature, refuse)
-	}
-	o.entry.Leaf, o.entry.EventID = leaf, id
-	o.ok = true
-	return o
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -103,7 +104,8 @@ func (w *writer) vector(name string, shows verify.Name, e exam) {
 	w.files[name+".json"] = append(b, '\n')
 }
 
-// Examine verifies what a vector gives, from its bytes alone.
+// Examine verifies what a vector gives, from its bytes alone, in both ways that
+// there are: they must find the same.
 func Examine(policy []byte, dossiers, files [][]byte) (*verify.Result, error) {
 	var p *verify.Policy
 	if policy != nil {
@@ -112,17 +114,48 @@ func Examine(policy []byte, dossiers, files [][]byte) (*verify.Result, error) {
 			return nil, err
 		}
 	}
+	given := func() (out []verify.File) {
+		for i, raw := range files {
+			out = append(out, verify.File{Name: fmt.Sprintf("artifact %d", i+1), Reader: bytes.NewReader(raw)})
+		}
+		return out
+	}
+	var sources []verify.Source
+	for i, raw := range dossiers {
+		sources = append(sources, verify.Source{Name: fmt.Sprintf("dossier %d", i+1), Reader: bytes.NewReader(raw), Size: int64(len(raw))})
+	}
+	read, err := verify.Sources(context.Background(), p, dossier.DefaultLimits, sources, given()...)
+	if err != nil {
+		return nil, err
+	}
 	var list []*dossier.Dossier
-	for _, raw := range dossiers {
+	for i, raw := range dossiers {
 		d, final, err := verify.Read(bytes.NewReader(raw), int64(len(raw)), dossier.DefaultLimits)
-		if err != nil || final != nil {
-			return final, err
+		if err != nil {
+			return nil, err
+		}
+		if final != nil {
+			final.Findings[0].Dossier = i
+			return final, same(read, final)
 		}
 		list = append(list, d)
 	}
-	var given []verify.File
-	for i, raw := range files {
-		given = append(given, verify.File{Name: fmt.Sprintf("artifact %d", i+1), Reader: bytes.NewReader(raw)})
+	held, err := verify.Dossiers(context.Background(), p, list, given()...)
+	if err != nil {
+		return nil, err
 	}
-	return verify.Dossiers(context.Background(), p, list, given...)
+	return held, same(read, held)
+}
+
+// same compares what the two ways found.
+func same(a, b *verify.Result) error {
+	x, err1 := a.Summary().Encode()
+	y, err2 := b.Summary().Encode()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if !bytes.Equal(x, y) {
+		return fmt.Errorf("read event by event it is\n%s\nand as a whole\n%s", x, y)
+	}
+	return nil
 }
