@@ -190,6 +190,7 @@ func FuzzDocuments(f *testing.F) {
 	seed(f, "document")
 	seed(f, "detail")
 	f.Fuzz(func(t *testing.T, b []byte) {
+		custody.ShortWaysAgree(t, b)
 		_, e1 := custody.ParseFounding(b)
 		_, e2 := custody.ParseOrgDocument(b)
 		_, e3 := custody.ParseLogDocument(b)

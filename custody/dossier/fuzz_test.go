@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody/dossier"
@@ -51,6 +52,7 @@ func FuzzContents(f *testing.F) {
 func reencodes(t *testing.T, b []byte) {
 	t.Helper()
 	d, err := dossier.Decode(bytes.NewReader(b), int64(len(b)), dossier.DefaultLimits)
+	showsEach(t, b, d, err)
 	if err != nil {
 		if rule := ruleOf(err); len(rule) > 8 && rule[:8] == "untyped:" {
 			t.Errorf("%v", err)
@@ -60,6 +62,37 @@ func reencodes(t *testing.T, b []byte) {
 	again, err := d.Encode()
 	if err != nil || !bytes.Equal(again, b) {
 		t.Errorf("accepted bytes that encode otherwise (%v)", err)
+	}
+}
+
+// showsEach: DecodeEach says what Decode says, and shows each event as it is.
+func showsEach(t *testing.T, b []byte, d *dossier.Dossier, why error) {
+	t.Helper()
+	var shown [][]byte
+	var mu sync.Mutex
+	each, err := dossier.DecodeEach(bytes.NewReader(b), int64(len(b)), dossier.DefaultLimits, func(_, _ []byte, events int) func() func(int, *dossier.Event) {
+		shown = make([][]byte, events)
+		return func() func(int, *dossier.Event) {
+			return func(i int, e *dossier.Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				shown[i] = bytes.Clone(e.Envelope.Payload)
+			}
+		}
+	})
+	if (err == nil) != (why == nil) || err != nil && err.Error() != why.Error() {
+		t.Fatalf("event by event: %v; as a whole: %v", err, why)
+	}
+	if err != nil {
+		return
+	}
+	if len(shown) != len(d.Events) || len(each.Events) != len(d.Events) {
+		t.Fatalf("%d events shown, %d kept, %d in the dossier", len(shown), len(each.Events), len(d.Events))
+	}
+	for i, e := range d.Events {
+		if k := each.Events[i]; !bytes.Equal(shown[i], e.Envelope.Payload) || k.Envelope.Payload != nil || k.Index != e.Index || !bytes.Equal(k.Envelope.Signature, e.Envelope.Signature) {
+			t.Fatalf("event %d is shown, or kept, as another", i)
+		}
 	}
 }
 
