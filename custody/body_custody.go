@@ -149,8 +149,11 @@ func (b *Recalled) chains(ID) []Advance { return itemChains(b.Items) }
 // ApprovedAction is an act that needs a second person.
 type ApprovedAction string
 
-// ActionAssume is the assumption of custody.
-const ActionAssume ApprovedAction = "custody.assumed"
+// Acts that need a second person: the assumption of custody, and a disposal.
+const (
+	ActionAssume  ApprovedAction = "custody.assumed"
+	ActionDispose ApprovedAction = "item.disposed"
+)
 
 // Approved is the second person's consent to an act another person will sign.
 type Approved struct {
@@ -162,7 +165,7 @@ type Approved struct {
 
 func (*Approved) Kind() Kind { return KindApproved }
 func (b *Approved) check() error {
-	return first(oneOf("action", b.Action, ActionAssume), nonZero("for", b.For.Org, b.For.Person, b.Org), idList("items", b.Items, 1, MaxChains))
+	return first(oneOf("action", b.Action, ActionAssume, ActionDispose), nonZero("for", b.For.Org, b.For.Person, b.Org), idList("items", b.Items, 1, MaxChains))
 }
 func (b *Approved) subjects() []ID      { return append([]ID{b.For.Person}, b.Items...) }
 func (b *Approved) chains(ID) []Advance { return []Advance{{ID: b.Org, Type: ChainOrg}} }

@@ -20,6 +20,7 @@ const (
 	UncheckedUnavailable UncheckedReason = "unavailable" // the store didn't answer, or not with what was asked for
 	UncheckedLeaves      UncheckedReason = "leaves"      // the service's block tree doesn't lead to the signed root
 	UncheckedKey         UncheckedReason = "key"         // the key that decrypts the copy isn't at hand
+	UncheckedErased      UncheckedReason = "erased"      // it was destroyed: the item was disposed of
 )
 
 // FixityPassed is the service's observation that every block of its copy, read
@@ -89,7 +90,7 @@ type FixityUnchecked struct {
 
 func (*FixityUnchecked) Kind() Kind { return KindFixityUnchecked }
 func (b *FixityUnchecked) check() error {
-	return first(nonZero("item", b.Artifact, b.Item), oneOf("reason", b.Reason, UncheckedKey, UncheckedLeaves, UncheckedUnavailable))
+	return first(nonZero("item", b.Artifact, b.Item), oneOf("reason", b.Reason, UncheckedErased, UncheckedKey, UncheckedLeaves, UncheckedUnavailable))
 }
 func (b *FixityUnchecked) subjects() []ID { return []ID{b.Artifact, b.Item} }
 func (b *FixityUnchecked) chains(ID) []Advance {

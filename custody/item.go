@@ -7,9 +7,10 @@ type Phase string
 
 // Phases. The zero Phase is an item that has no founding event yet.
 const (
-	PhaseNone    Phase = ""
-	PhaseHeld    Phase = "held"
-	PhaseTransit Phase = "in-transit"
+	PhaseNone     Phase = ""
+	PhaseHeld     Phase = "held"
+	PhaseTransit  Phase = "in-transit"
+	PhaseDisposed Phase = "disposed" // nothing follows
 )
 
 // Item is one item's state at a log position. Its JSON form is a projection
@@ -73,6 +74,7 @@ var transitions = []Transition{
 	{PhaseNone, KindRecalled, PhaseNone, "item.unknown", ""},
 	{PhaseNone, KindAssumed, PhaseNone, "item.unknown", ""},
 	{PhaseNone, KindConfirmed, PhaseNone, "item.unknown", ""},
+	{PhaseNone, KindDisposed, PhaseNone, "item.unknown", ""},
 
 	{PhaseHeld, KindRegistered, PhaseHeld, "item.exists", ""},
 	{PhaseHeld, KindDeposited, PhaseHeld, "item.exists", ""},
@@ -82,6 +84,7 @@ var transitions = []Transition{
 	{PhaseHeld, KindRecalled, PhaseHeld, "custody.not-released", ""},
 	{PhaseHeld, KindAssumed, PhaseHeld, "", "by the signer, of the holder's organisation, with another's approval; always a gap"},
 	{PhaseHeld, KindConfirmed, PhaseHeld, "", "unchanged; only by the holder"},
+	{PhaseHeld, KindDisposed, PhaseDisposed, "", "only by the holder, with another's approval; nothing follows"},
 
 	{PhaseTransit, KindRegistered, PhaseTransit, "item.exists", ""},
 	{PhaseTransit, KindDeposited, PhaseTransit, "item.exists", ""},
@@ -91,6 +94,17 @@ var transitions = []Transition{
 	{PhaseTransit, KindRecalled, PhaseHeld, "", "by the releaser; only by the releaser"},
 	{PhaseTransit, KindAssumed, PhaseTransit, "custody.in-transit", ""},
 	{PhaseTransit, KindConfirmed, PhaseTransit, "custody.in-transit", ""},
+	{PhaseTransit, KindDisposed, PhaseTransit, "custody.in-transit", ""},
+
+	{PhaseDisposed, KindRegistered, PhaseDisposed, "item.exists", ""},
+	{PhaseDisposed, KindDeposited, PhaseDisposed, "item.exists", ""},
+	{PhaseDisposed, KindReleased, PhaseDisposed, "item.disposed", ""},
+	{PhaseDisposed, KindAccepted, PhaseDisposed, "item.disposed", ""},
+	{PhaseDisposed, KindDeclined, PhaseDisposed, "item.disposed", ""},
+	{PhaseDisposed, KindRecalled, PhaseDisposed, "item.disposed", ""},
+	{PhaseDisposed, KindAssumed, PhaseDisposed, "item.disposed", ""},
+	{PhaseDisposed, KindConfirmed, PhaseDisposed, "item.disposed", ""},
+	{PhaseDisposed, KindDisposed, PhaseDisposed, "item.disposed", ""},
 }
 
 // Deed is one event as the state machine sees it.
@@ -164,6 +178,10 @@ func (it *Item) Next(id ID, act Deed) (*Item, error) {
 		if act.Signer != it.Holder {
 			return nil, Refuse("custody.not-holder", "predicate.signer", "item %s is held by person %s, who alone can confirm its record", id.Short(), it.Holder.Person.Short())
 		}
+	case *Disposed:
+		if act.Signer != it.Holder {
+			return nil, Refuse("custody.not-holder", "predicate.signer", "item %s is held by person %s, who alone can dispose of it", id.Short(), it.Holder.Person.Short())
+		}
 	}
 	return next, nil
 }
@@ -199,6 +217,8 @@ func phaseWords(p Phase) string {
 		return "not registered"
 	case PhaseTransit:
 		return "in transit"
+	case PhaseDisposed:
+		return "disposed of"
 	}
 	return "held"
 }

@@ -34,6 +34,7 @@ func deed(kind custody.Kind, by custody.Party) custody.Deed {
 		custody.KindRecalled:   &custody.Recalled{Items: []custody.ID{item}},
 		custody.KindAssumed:    &custody.Assumed{From: people["holder"], Items: handed},
 		custody.KindConfirmed:  &custody.Confirmed{Items: []custody.ID{item}},
+		custody.KindDisposed:   &custody.Disposed{Authority: custody.DisposeCourtOrder, Case: id(8), Item: item, Method: custody.DisposeReturned},
 	}
 	return custody.Deed{Kind: kind, Body: bodies[kind], Signer: by, Leaf: id(100), Index: 100}
 }
@@ -57,6 +58,11 @@ func inPhase(t *testing.T, phase custody.Phase) *custody.Item {
 			t.Fatal(err)
 		}
 	}
+	if phase == custody.PhaseDisposed {
+		if it, err = it.Next(item, deed(custody.KindDisposed, people["holder"])); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return it
 }
 
@@ -73,6 +79,7 @@ var may = map[custody.Kind]struct {
 	custody.KindRecalled:   {[]string{"holder"}, "custody.not-releaser"},
 	custody.KindAssumed:    {[]string{"holder", "colleague"}, "custody.not-holder-org"},
 	custody.KindConfirmed:  {[]string{"holder"}, "custody.not-holder"},
+	custody.KindDisposed:   {[]string{"holder"}, "custody.not-holder"},
 }
 
 // TestStateMachine goes through every phase, every kind and every signer, and
@@ -88,7 +95,7 @@ func TestStateMachine(t *testing.T) {
 		}
 		rows[r.From][r.Kind] = r
 	}
-	for _, phase := range []custody.Phase{custody.PhaseNone, custody.PhaseHeld, custody.PhaseTransit} {
+	for _, phase := range []custody.Phase{custody.PhaseNone, custody.PhaseHeld, custody.PhaseTransit, custody.PhaseDisposed} {
 		for _, kind := range custody.KindTable() {
 			row, advances := rows[phase][kind.Kind]
 			for name, by := range people {

@@ -33,6 +33,8 @@ const (
 	KindApproved  Kind = "act.approved"
 	KindAssumed   Kind = "custody.assumed"
 	KindConfirmed Kind = "custody.confirmed"
+	KindDisposed  Kind = "item.disposed"
+	KindErased    Kind = "artifact.erased"
 
 	KindGranted   Kind = "access.granted"
 	KindAccess    Kind = "access.requested"
@@ -191,6 +193,11 @@ var kindTable = []*KindRule{
 	{Kind: KindConfirmed, New: func() Body { return new(Confirmed) }, Signer: ClassPerson,
 		Who: "the holder of every item", Chains: "each item",
 		Details: []Field{FieldNote, FieldPlace, FieldCondition, FieldStoreRegister}},
+	{Kind: KindDisposed, New: func() Body { return new(Disposed) }, Signer: ClassPerson,
+		Who: "the holder of the item", Chains: "case, item", Basis: "another person's act.approved for this act",
+		Details: []Field{FieldNote, FieldPlace, FieldAuthority, FieldMethod, FieldCondition}},
+	{Kind: KindErased, New: func() Body { return new(Erased) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "observations(item)", Basis: "the item.disposed, and the artifact.received"},
 	{Kind: KindGranted, New: func() Body { return new(Granted) }, Signer: ClassPerson,
 		Who: "scope bytes: the holder of every item; scope record: a person of the case's agency with the right investigate", Chains: "case, grant (founds)",
 		Basis: "scope bytes: the event that gave the signer custody, of every item", Details: []Field{FieldNote, FieldAuthority, FieldPurpose}},

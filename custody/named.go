@@ -26,6 +26,10 @@ func ItemsOf(b Body) []ID {
 		return handedIDs(b.Items)
 	case *Confirmed:
 		return b.Items
+	case *Disposed:
+		return []ID{b.Item}
+	case *Erased:
+		return []ID{b.Item}
 	case *Granted:
 		return b.Items
 	case *AccessRequested:

@@ -103,6 +103,13 @@ var refusedBodies = []refusedStatement{
 	body("body.id", "derived-from-itself", func(b *custody.Deposited) { b.Parent = &b.Item }),
 	body("body.id", "zero-parent", func(b *custody.Deposited) { b.Parent = &custody.ID{} }),
 
+	body("body.enum", "disposal-authority", func(b *custody.Disposed) { b.Authority = "wish" }),
+	body("body.enum", "disposal-method", func(b *custody.Disposed) { b.Method = "lost" }),
+	body("body.enum", "erased-mode", func(b *custody.Erased) { b.Retention.Mode = "NONE" }),
+	body("body.id", "zero-disposed", func(b *custody.Disposed) { b.Item = custody.ID{} }),
+	body("body.id", "zero-disposal-case", func(b *custody.Disposed) { b.Case = custody.ID{} }),
+	body("body.id", "zero-disposal", func(b *custody.Erased) { b.Disposal = custody.ID{} }),
+	body("body.id", "zero-erased-artifact", func(b *custody.Erased) { b.Artifact = custody.ID{} }),
 	body("body.id", "zero-confirmed", func(b *custody.Confirmed) { b.Items[0] = custody.ID{} }),
 	body("body.id", "zero-revoked", func(b *custody.OrgStatus) { b.Revoked[0] = custody.ID{} }),
 	body("body.id", "zero-token", func(b *custody.LogTime) { b.Digest = custody.ID{} }),

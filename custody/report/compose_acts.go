@@ -181,6 +181,13 @@ func (c *composer) notes(e *verify.Event) []Fact {
 		return []Fact{stated("reason", string(b.Reason))}
 	case *custody.Assumed:
 		return []Fact{stated("reason", string(b.Authority))}
+	case *custody.Disposed:
+		return []Fact{stated("authority", string(b.Authority)), stated("method", string(b.Method))}
+	case *custody.Erased:
+		return []Fact{stated("artifact SHA-256", b.Artifact.String()),
+			stated("destroyed", "every wrapped copy of the key of the stored bytes that the service knew of"),
+			stated("ciphertext", "stays in the store under "+string(b.Retention.Mode)+" until "+b.Retention.Until.String()),
+			stated("not covered", "copies handed out, copies others kept, and backups of the database or of keys")}
 	case *custody.Granted:
 		out := []Fact{stated("opens", string(b.Scope))}
 		if b.Expires != nil {

@@ -42,6 +42,9 @@ func (c *composer) copyOf(item custody.ID) (Copy, FoundWhole) {
 			out.Last, out.Words = NotChecked, "the service could not read its copy back ("+string(b.Reason)+"), which says nothing about the bytes"
 		}
 	}
+	if e := c.index.erased[item]; e != nil {
+		out.Words += fmt.Sprintf("; by act %d the service destroyed the key of the stored bytes, and can't read them any more; copies handed out before are not affected", c.acts[e.Leaf])
+	}
 	if n := len(out.Failures); n > 0 && out.Last != Fail {
 		out.Words += fmt.Sprintf("; %s before says that it was not what was deposited", count(n, "act", "acts"))
 	}

@@ -74,6 +74,9 @@ func (c *composer) periods(id custody.ID) {
 				c.gap(p, GapInTransit, fmt.Sprintf("Released in act %d and neither accepted, declined nor recalled by the log head. The releaser stays answerable.", p.FromAct))
 			}
 		}
+		if s.state.Phase == custody.PhaseDisposed {
+			p.State = EndOfCustody
+		}
 		if i+1 < len(stages) {
 			if b, ok := stages[i+1].event.Body().(*custody.Assumed); ok {
 				p.Gap = true

@@ -183,6 +183,8 @@ var kindWords = map[string]string{
 	"act.approved":          "Act approved by a second officer",
 	"custody.assumed":       "Custody assumed without a release",
 	"custody.confirmed":     "Record confirmed by the custodian",
+	"item.disposed":         "Item disposed of",
+	"artifact.erased":       "Key of the stored bytes destroyed",
 	"access.granted":        "Access granted",
 	"access.requested":      "Access requested",
 	"access.served":         "Bytes served",

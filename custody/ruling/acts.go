@@ -24,14 +24,23 @@ func (c *hearing) assumed(b *custody.Assumed) error {
 	for i, it := range b.Items {
 		ids[i] = it.Item
 	}
-	var err error = custody.Refuse("basis.required", "predicate.basis", "must name another person's act.approved for this assumption by this person of exactly these items")
+	if err := c.approvedFor(custody.ActionAssume, ids); err != nil {
+		return err
+	}
+	return c.moveItems()
+}
+
+// approvedFor: the basis has another person's approval that the signer does
+// this to exactly these items, and it holds.
+func (c *hearing) approvedFor(action custody.ApprovedAction, ids []custody.ID) error {
+	var err error = custody.Refuse("basis.required", "predicate.basis", "must name another person's act.approved for %s by this person of exactly these items", action)
 	for _, e := range c.relied {
 		a, ok := e.Statement.Predicate.Body.(*custody.Approved)
-		if !ok || a.Action != custody.ActionAssume || a.Org != c.org || a.For != c.party() || !slices.Equal(a.Items, ids) || e.Statement.Predicate.Signer.Key == c.p.Signer.Key {
+		if !ok || a.Action != action || a.Org != c.org || a.For != c.party() || !slices.Equal(a.Items, ids) || e.Statement.Predicate.Signer.Key == c.p.Signer.Key {
 			continue
 		}
 		if err = c.approvalHolds(e, ids); err == nil {
-			return c.moveItems() // one that holds is enough, whatever others stand beside it
+			return nil // one that holds is enough, whatever others stand beside it
 		}
 	}
 	return err
@@ -89,6 +98,8 @@ func (c *hearing) granted(b *custody.Granted) error {
 			return custody.Refuse("item.other-case", "predicate.body.items", "item %s belongs to another case", id.Short())
 		case it.Artifact == nil:
 			return custody.Refuse("grant.not-digital", "predicate.body.items", "item %s has no stored bytes; a physical item is handed over", id.Short())
+		case it.Phase == custody.PhaseDisposed:
+			return custody.Refuse("item.disposed", "predicate.body.items", "item %s was disposed of", id.Short())
 		case it.Phase == custody.PhaseTransit:
 			return custody.Refuse("custody.in-transit", "predicate.body.items", "item %s is in transit", id.Short())
 		case it.Holder != c.party():
@@ -135,6 +146,9 @@ func (c *hearing) accessRequested(b *custody.AccessRequested) error {
 	it, err := c.mayRead(b.Item)
 	if err != nil {
 		return err
+	}
+	if it != nil && it.Phase == custody.PhaseDisposed {
+		return custody.Refuse("item.disposed", "predicate.body.item", "item %s was disposed of", b.Item.Short())
 	}
 	if it != nil && (it.Artifact == nil || it.Artifact.SHA256 != b.Artifact) {
 		return custody.Refuse("access.other-artifact", "predicate.body.artifact", "is not the artifact of item %s", b.Item.Short())

@@ -43,6 +43,10 @@ func (c *hearing) body() error {
 		return c.approved(b)
 	case *custody.Assumed:
 		return c.assumed(b)
+	case *custody.Disposed:
+		return c.disposed(b)
+	case *custody.Erased:
+		return c.erased(b)
 	case *custody.Granted:
 		return c.granted(b)
 	case *custody.AccessRequested:
@@ -281,6 +285,9 @@ func (c *hearing) depositFrom(b *custody.Deposited) error {
 	}
 	if parent.Case != b.Case {
 		return custody.Refuse("item.other-case", "predicate.body.parent", "the parent belongs to another case")
+	}
+	if parent.Phase == custody.PhaseDisposed && parent.Holder == c.party() {
+		return custody.Refuse("item.disposed", "predicate.body.parent", "the parent item %s was disposed of", b.Parent.Short())
 	}
 	if parent.Phase == custody.PhaseHeld && parent.Holder == c.party() && c.relies(parent.Custody) {
 		return nil

@@ -36,7 +36,7 @@ func pair(rule, name string, play func(s *scene) (admitted, refused attempt)) ru
 }
 
 func allCases() []ruleCase {
-	return slices.Concat(logCases, signerCases, linkCases, keyCases, caseCases, custodyCases, assumeCases, accessCases, opinionCases, serviceCases, statusCases, logOwnCases, confirmCases)
+	return slices.Concat(logCases, signerCases, linkCases, keyCases, caseCases, custodyCases, assumeCases, accessCases, opinionCases, serviceCases, statusCases, logOwnCases, confirmCases, disposalCases)
 }
 
 func TestRules(t *testing.T) {

@@ -128,6 +128,7 @@ def artifact_deposited(s, e, p, basis):
     else:
         parent = item_of(s, b['parent'], b['case'])
         mine = parent and parent.holder == (e.person, e.org)
+        need(not mine or not parent.disposed, 'item.disposed')
         may = mine and not parent.release and parent.custody in basis
         opened = b['role'] != 'master' and granted(s, e, b['parent'], basis, canon.instant(p['times']['signed']))
         if parent and not may and not opened:
@@ -167,6 +168,7 @@ def each(s, e):
 def released(s, e, p, basis):
     items = each(s, e)
     for _, item in items:
+        need(not item.disposed, 'item.disposed')
         need(not item.release, 'custody.in-transit')
         need(item.holder == (e.person, e.org), 'custody.not-holder')
     for _, item in items:
@@ -178,6 +180,7 @@ def _answered(s, e, basis, rule, may):
     for _, item in items:
         need(not item.release or item.release in basis, 'basis.required')
     for _, item in items:
+        need(not item.disposed, 'item.disposed')
         need(item.release, 'custody.not-released')
         need(may(item), rule)
     return items
@@ -211,8 +214,19 @@ def approved(s, e, p, basis):
 def assumed(s, e, p, basis):
     b = e.body
     items = each(s, e)
-    names = [x['item'] for x in b['items']]
-    fits = [x for x in basis if x.kind == 'act.approved' and x.body['action'] == 'custody.assumed' and x.org == e.org
+    _approved(s, e, basis, 'custody.assumed', [x['item'] for x in b['items']], items)
+    for _, item in items:
+        need(not item.disposed, 'item.disposed')
+        need(not item.release, 'custody.in-transit')
+        need(item.holder[1] == e.org, 'custody.not-holder-org')
+        need(item.holder == (b['from']['person'], b['from']['org']), 'custody.wrong-from')
+    for _, item in items:
+        item.holder, item.custody = (e.person, e.org), e
+
+
+def _approved(s, e, basis, action, names, items):
+    """Another person's approval of this act on exactly these items holds."""
+    fits = [x for x in basis if x.kind == 'act.approved' and x.body['action'] == action and x.org == e.org
             and (x.body['for']['person'], x.body['for']['org']) == (e.person, e.org) and x.body['items'] == names]
     need(fits, 'basis.required')
     broken = None
@@ -221,12 +235,6 @@ def assumed(s, e, p, basis):
         if broken is None:
             break
     need(broken is None, broken)
-    for _, item in items:
-        need(not item.release, 'custody.in-transit')
-        need(item.holder[1] == e.org, 'custody.not-holder-org')
-        need(item.holder == (b['from']['person'], b['from']['org']), 'custody.wrong-from')
-    for _, item in items:
-        item.holder, item.custody = (e.person, e.org), e
 
 
 def _approval(s, e, x, items):
@@ -242,10 +250,35 @@ def _approval(s, e, x, items):
 def confirmed(s, e, p, basis):
     items = each(s, e)
     for _, item in items:
+        need(not item.disposed, 'item.disposed')
         need(not item.release, 'custody.in-transit')
         need(item.holder == (e.person, e.org), 'custody.not-holder')
     for _, item in items:
         item.confirmed = e
+
+
+def item_disposed(s, e, p, basis):
+    b = e.body
+    item = item_of(s, b['item'])
+    _approved(s, e, basis, 'item.disposed', [b['item']], [(b['item'], item)] if item else [])
+    if not item:
+        return
+    need(item.case == b['case'], 'item.other-case')
+    need(bool(item.artifact) == (b['method'] == 'key-destroyed'), 'dispose.method')
+    need(not item.disposed, 'item.disposed')
+    need(not item.release, 'custody.in-transit')
+    need(item.holder == (e.person, e.org), 'custody.not-holder')
+    item.disposed = e
+
+
+def artifact_erased(s, e, p, basis):
+    b = e.body
+    received = [x for x in basis if x.kind == 'artifact.received' and x.body['item'] == b['item']
+                and x.body['artifact']['sha256'] == b['artifact']]
+    need(all(x.body['encoding'] != 'plain' for x in received), 'erased.plain')
+    ordered = [x for x in basis if x.kind == 'item.disposed' and x.leaf == b['disposal'] and x.body['item'] == b['item']
+               and x.body['method'] == 'key-destroyed']
+    need(received and ordered, 'basis.required')
 
 
 def access_granted(s, e, p, basis):
@@ -257,6 +290,7 @@ def access_granted(s, e, p, basis):
         item = item_of(s, name, b['case'])
         if item:
             need(item.artifact, 'grant.not-digital')
+            need(not item.disposed, 'item.disposed')
             need(not item.release, 'custody.in-transit')
             need(item.holder == (e.person, e.org), 'custody.not-holder')
             need(item.custody in basis, 'basis.required')
@@ -271,6 +305,7 @@ def access_requested(s, e, p, basis):
         return
     grants = granted(s, e, b['item'], basis, canon.instant(p['times']['signed']))
     need(grants or item.holder[1] == e.org and item.custody in basis, 'access.not-granted')
+    need(not item.disposed, 'item.disposed')
     need(item.artifact and item.artifact['sha256'] == b['artifact'], 'access.other-artifact')
     need(named, 'basis.required')
     need('grant' not in b or any(x.body['grant'] == b['grant'] for x in grants), 'access.not-granted')
@@ -370,7 +405,8 @@ JUDGES = {
     'artifact.received': artifact_received, 'deposit.refused': deposit_refused,
     'fixity.passed': fixity_passed, 'fixity.failed': fixity_failed, 'fixity.unchecked': fixity_unchecked, 'custody.released': released,
     'custody.accepted': accepted, 'custody.declined': declined, 'custody.recalled': recalled, 'act.approved': approved,
-    'custody.assumed': assumed, 'custody.confirmed': confirmed, 'access.granted': access_granted,
+    'custody.assumed': assumed, 'custody.confirmed': confirmed,
+    'item.disposed': item_disposed, 'artifact.erased': artifact_erased, 'access.granted': access_granted,
     'access.requested': access_requested, 'access.served': access_served, 'verification.recorded': verification_recorded,
     'opinion.filed': opinion_filed, 'correction.recorded': correction_recorded, 'report.issued': report_issued,
 }

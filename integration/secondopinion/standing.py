@@ -18,6 +18,7 @@ class Item:
     def __init__(self, case, holder, event, body):
         self.case, self.holder, self.custody = case, holder, event
         self.release = None  # the open custody.released
+        self.disposed = None  # the item.disposed: nothing follows
         self.artifact, self.declared = body.get('artifact'), body.get('declared')
         self.deposit = event if self.artifact else None
         self.received, self.confirmed = None, None

@@ -57,7 +57,29 @@ func Everything(t testing.TB) *Scene {
 
 	// It reads its copy of the image back.
 	s.Fixity()
+
+	// A court orders that a working copy be erased, which is stored encrypted.
+	spare := s.Deposit(s.Case, &s.Disk, "working copy", custody.RoleWorkingCopy)
+	deposited := s.Act(s.Second, spare, s.Custody(s.Disk))
+	reception := s.Reception(spare.Item, spare.Artifact)
+	reception.Encoding = custody.EncodingDARE
+	received := s.Act(s.Service, reception, deposited)
+	consent := s.Act(s.Approver, s.DisposalApproval(s.Second, spare.Item))
+	disposal := s.ActTelling(s.Second, custody.FieldAuthority, "Order of the Sessions Court, 12 March 2026", s.Disposal(spare.Item, custody.DisposeKeyDestroyed), consent)
+	s.Act(s.Service, &custody.Erased{Artifact: spare.Artifact.SHA256, Disposal: disposal, Item: spare.Item, Retention: reception.Retention}, disposal, received)
 	return s
+}
+
+// DisposalApproval is the consent that by disposes of the item.
+func (s *Scene) DisposalApproval(by *Key, item custody.ID) *custody.Approved {
+	a := s.Approval(by, item)
+	a.Action = custody.ActionDispose
+	return a
+}
+
+// Disposal disposes of an item of the scene's case, as a court ordered.
+func (s *Scene) Disposal(item custody.ID, method custody.DisposalMethod) *custody.Disposed {
+	return &custody.Disposed{Authority: custody.DisposeCourtOrder, Case: s.Case, Item: item, Method: method}
 }
 
 // Recovered plays Everything on a log that then lost events and says so: every
