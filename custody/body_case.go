@@ -107,6 +107,8 @@ const (
 	RoleMaster      Role = "master"
 	RoleWorkingCopy Role = "working-copy"
 	RoleDerivative  Role = "derivative"
+	// RoleLog is the log of the program that made the parent, an image.
+	RoleLog Role = "acquisition-log"
 )
 
 // Deposited is the depositor's statement that these bytes are the artifact.
@@ -131,7 +133,7 @@ func (b *Deposited) check() error {
 	}
 	return first(b.Artifact.check("artifact"), nonZero("item", b.Case, b.Item), b.Declared.check("declared"),
 		oneOf("format", b.Format, FormatRaw, FormatEWF, FormatOther),
-		oneOf("role", b.Role, RoleMaster, RoleWorkingCopy, RoleDerivative))
+		oneOf("role", b.Role, RoleLog, RoleDerivative, RoleMaster, RoleWorkingCopy))
 }
 func (b *Deposited) subjects() []ID { return []ID{b.Artifact.SHA256, b.Case, b.Item} }
 func (b *Deposited) chains(ID) []Advance {

@@ -48,6 +48,7 @@ func exitCode(err error) int {
 	var split *keyring.SplitViewError
 	var no *desk.Answer
 	var refusal *custody.Refusal
+	var differs *desk.LogMismatch
 	switch {
 	case err == nil:
 		return exitOK
@@ -55,7 +56,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &verdict):
 		return verdict.code
-	case errors.As(err, &split), isAny(err, desk.ErrEvidence, desk.ErrFork, desk.ErrReceipt, keyring.ErrFingerprint, evidence.ErrBlock, errOtherLog):
+	case errors.As(err, &split), errors.As(err, &differs), isAny(err, desk.ErrEvidence, desk.ErrFork, desk.ErrReceipt, keyring.ErrFingerprint, evidence.ErrBlock, errOtherLog):
 		return exitBad
 	case errors.As(err, &no):
 		return answerCode(no, err)

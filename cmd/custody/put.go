@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -11,72 +14,174 @@ import (
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
+// putFlags are what one deposit or a batch of them may be told.
+type putFlags struct {
+	ofCase, parent, format, role, sha256, sha1, md5, name string
+	also, logs                                            []string
+	beside, dryRun, depositManifest                       bool
+	despite, manifest                                     string
+	fields                                                fieldFlags
+	telling                                               tellingFlags
+}
+
+// one reads what applies to the deposit of one file.
+func (p *putFlags) one(path string) (desk.Depositing, error) {
+	in := desk.Depositing{Path: path, Format: custody.ImageFormat(p.format), Role: custody.Role(p.role), Name: p.name,
+		Declared: custody.Declared{MD5: p.md5, SHA1: p.sha1}, Despite: p.despite}
+	var err error
+	if in.Legacy, err = evidence.ParseLegacy(p.also); err != nil {
+		return in, &usageError{err}
+	}
+	if in.Declared.SHA256, err = optionalID("--sha256", p.sha256); err != nil {
+		return in, err
+	}
+	if in.Fields, err = p.fields.fields(); err != nil {
+		return in, err
+	}
+	in.Telling, err = p.telling.telling()
+	return in, err
+}
+
+// where resolves the case, and the exhibit that was imaged.
+func (p *putFlags) where(ctx context.Context, d *desk.Desk, in *desk.Depositing) error {
+	var err error
+	if in.Case, err = resolve(ctx, "case", p.ofCase, casesOf(d)); err != nil || p.parent == "" {
+		return err
+	}
+	id, err := resolve(ctx, "item", p.parent, itemsOf(d))
+	in.Parent = &id
+	return err
+}
+
 func (a *app) putCommand() *cobra.Command {
-	var ofCase, parent, format, role, sha256, sha1, md5, name string
-	var also []string
-	var fields fieldFlags
-	var telling tellingFlags
-	cmd := &cobra.Command{Use: "put FILE", Short: "Deposit an image or another file; you then hold it", Args: cobra.ExactArgs(1),
-		Long: "Deposit a file. It is measured while it is sent, and artifact.deposited is signed over what was\nmeasured. Give the hashes that the imager's log states (--sha256, --sha1, --md5): if one does not\nmatch, the deposit is refused and both are recorded. Interrupted, the same command goes on.",
+	var p putFlags
+	cmd := &cobra.Command{Use: "put PATH...", Short: "Deposit an image, or whole folders; you then hold what was deposited", Args: cobra.MinimumNArgs(1),
+		Long: `Deposit a file. It is measured while it is sent, and artifact.deposited is signed over what was
+measured. Interrupted, the same command goes on.
+
+The log of the program that made the image (--log FILE; FTK Imager, Guymager, ewfacquire, dc3dd,
+ddrescue, dcfldd, sha256sum …) is compared with what was measured, deposited as an artifact of its
+own, and shown in reports beside what was received. Where it does not describe the file, nothing is
+signed, unless you say why (--despite WORDS, which are recorded). Logs that lie beside the image under
+the usual names are shown; --logs takes them too. Hashes known otherwise: --sha256, --sha1, --md5.
+
+With a folder, or several paths, all that is in them is deposited: a plan first (--dry-run shows that
+alone), then file by file, going on after one that failed, with a table and a manifest at the end
+(--manifest NAME: NAME.csv, NAME.json, NAME.sha256). What was deposited before is not deposited
+again. Symbolic links are not followed; hidden files are deposited; whatever is left out is listed.
+Exit code 1 says that something was left out or failed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := desk.Depositing{Path: args[0], Format: custody.ImageFormat(format), Role: custody.Role(role), Name: name,
-				Declared: custody.Declared{MD5: md5, SHA1: sha1}}
-			var err error
-			if in.Legacy, err = evidence.ParseLegacy(also); err != nil {
-				return &usageError{err}
+			if info, err := os.Stat(args[0]); len(args) > 1 || err == nil && info.IsDir() || p.dryRun || p.manifest != "" {
+				return a.putBatch(cmd.Context(), &p, args)
 			}
-			if in.Declared.SHA256, err = optionalID("--sha256", sha256); err != nil {
-				return err
-			}
-			if in.Fields, err = fields.fields(); err != nil {
-				return err
-			}
-			if in.Telling, err = telling.telling(); err != nil {
-				return err
-			}
-			d, err := a.desk(cmd.Context(), want{policy: true})
-			if err != nil {
-				return err
-			}
-			if in.Case, err = resolve(cmd.Context(), "case", ofCase, casesOf(d)); err != nil {
-				return err
-			}
-			if parent != "" {
-				id, err := resolve(cmd.Context(), "item", parent, itemsOf(d))
-				if err != nil {
-					return err
-				}
-				in.Parent = &id
-			}
-			progress, end := a.progress()
-			in.Progress = progress
-			r, err := d.Deposit(cmd.Context(), in)
-			end()
-			if err != nil {
-				return err
-			}
-			return a.print(r, func(w io.Writer) {
-				fmt.Fprintf(w, "deposited: log index %d\nitem    %s\nsha256  %s\n", r.Index, r.Item, r.Artifact.SHA256)
-				for _, digest := range [][2]string{{"sha1", r.SHA1}, {"md5", r.MD5}} {
-					if digest[1] != "" {
-						fmt.Fprintf(w, "%-7s %s\n", digest[0], digest[1])
-					}
-				}
-				fmt.Fprintf(w, "size    %d bytes\n", r.Artifact.Size)
-			})
+			return a.putOne(cmd.Context(), &p, args[0])
 		}}
 	f := cmd.Flags()
-	f.StringVar(&ofCase, "case", "", "the case")
-	f.StringVar(&parent, "item", "", "exhibit that it was acquired from")
-	f.StringVar(&format, "format", "", "raw, ewf-e01 or other (default: judged by its first bytes)")
-	f.StringVar(&role, "role", string(custody.RoleMaster), "master, working-copy or derivative")
-	f.StringVar(&sha256, "sha256", "", "SHA-256 that the imager's log states of the file")
-	f.StringVar(&sha1, "sha1", "", "SHA-1 that the imager's log states of the file")
-	f.StringVar(&md5, "md5", "", "MD5 that the imager's log states of the file")
-	f.StringSliceVar(&also, "digest", nil, "sha1, md5: record it beside SHA-256 though no log states it (it takes time)")
-	f.StringVar(&name, "file-name", "", "file name to record (default: the file's own)")
-	fields.register(cmd, custody.DocItem, "exhibit", "description")
-	telling.register(cmd, custody.KindDeposited)
+	f.StringVar(&p.ofCase, "case", "", "the case")
+	f.StringVar(&p.parent, "item", "", "exhibit that it was acquired from")
+	f.StringVar(&p.format, "format", "", "raw, ewf-e01 or other (default: judged by its first bytes)")
+	f.StringVar(&p.role, "role", string(custody.RoleMaster), "master, working-copy, derivative or acquisition-log")
+	f.StringVar(&p.sha256, "sha256", "", "SHA-256 that the imager's log states of the file")
+	f.StringVar(&p.sha1, "sha1", "", "SHA-1 that the imager's log states of the file")
+	f.StringVar(&p.md5, "md5", "", "MD5 that the imager's log states of the file")
+	f.StringSliceVar(&p.also, "digest", nil, "sha1, md5: record it beside SHA-256 though no log states it (it takes time)")
+	f.StringVar(&p.name, "file-name", "", "file name to record (default: the file's own)")
+	f.StringArrayVar(&p.logs, "log", nil, "log of the program that made the image; repeat for several")
+	f.BoolVar(&p.beside, "logs", false, "take the logs that lie beside the image")
+	f.StringVar(&p.despite, "despite", "", "deposit although a log does not describe the file; the words are recorded")
+	f.BoolVar(&p.dryRun, "dry-run", false, "show what would be deposited, and deposit nothing")
+	f.StringVar(&p.manifest, "manifest", "", "write NAME.csv, NAME.json and NAME.sha256 (default of a batch: custody-manifest-TIME)")
+	f.BoolVar(&p.depositManifest, "deposit-manifest", false, "deposit the manifest, too")
+	p.fields.register(cmd, custody.DocItem, "exhibit", "description")
+	p.telling.register(cmd, custody.KindDeposited)
 	return examples(required(cmd, "case"),
-		`custody put phone.dd --case CASE --item ITEM --sha256 9f86… --detail tool="dc3dd 7.2.646" --detail examiner="A. Raza"`)
+		`custody put phone.dd --case CASE --item ITEM --log phone.dd.txt --detail examiner="A. Raza"`,
+		`custody put /media/evidence --case CASE --item ITEM --dry-run`)
+}
+
+// putOne deposits one file and its logs.
+func (a *app) putOne(ctx context.Context, p *putFlags, path string) error {
+	in, err := p.one(path)
+	if err != nil {
+		return err
+	}
+	for _, log := range p.logs {
+		l, err := desk.ReadImagerLog(log)
+		if err != nil {
+			return err
+		}
+		in.Logs = append(in.Logs, l)
+	}
+	if len(p.logs) == 0 {
+		beside := desk.LogsBeside(path)
+		for _, l := range beside {
+			hint := ""
+			if !p.beside {
+				hint = "; --logs takes it"
+			}
+			fmt.Fprintf(a.stderr, "beside it: %s, written by %s%s\n", printable(filepath.Base(l.Path)), l.Said.Tool, hint)
+		}
+		if p.beside {
+			in.Logs = beside
+		}
+	}
+	a.showLogs(in.Logs)
+	d, err := a.desk(ctx, want{policy: true})
+	if err != nil {
+		return err
+	}
+	if err := p.where(ctx, d, &in); err != nil {
+		return err
+	}
+	progress, end := a.progress()
+	in.Progress = progress
+	r, err := d.Deposit(ctx, in)
+	end()
+	if err != nil {
+		return err
+	}
+	out := deposited{Deposited: r}
+	for _, l := range in.Logs {
+		kept, err := d.DepositLog(ctx, l, in.Case, r.Item, in.Telling.Time())
+		if err != nil {
+			err = fmt.Errorf("the image is deposited as item %s; couldn't deposit its log %s (custody put %s --role acquisition-log --item %s): %w",
+				r.Item, printable(l.Path), printable(l.Path), r.Item, err)
+			a.depositWords(a.stderr, out, in)
+			return err
+		}
+		out.LogItems = append(out.LogItems, kept)
+	}
+	return a.print(out, func(w io.Writer) { a.depositWords(w, out, in) })
+}
+
+// deposited is a deposit with those of its logs.
+type deposited struct {
+	desk.Deposited
+	LogItems []desk.Deposited `json:"logItems,omitempty"`
+}
+
+func (a *app) depositWords(w io.Writer, r deposited, in desk.Depositing) {
+	fmt.Fprintf(w, "deposited: log index %d\nitem    %s\nsha256  %s\n", r.Index, r.Item, r.Artifact.SHA256)
+	for _, digest := range [][2]string{{"sha1", r.SHA1}, {"md5", r.MD5}} {
+		if digest[1] != "" {
+			fmt.Fprintf(w, "%-7s %s\n", digest[0], digest[1])
+		}
+	}
+	fmt.Fprintf(w, "size    %d bytes\n", r.Artifact.Size)
+	for i, c := range r.Logs {
+		fmt.Fprintf(w, "log     %s: %s\n", printable(filepath.Base(in.Logs[i].Path)), printable(c.Summary()))
+		if i < len(r.LogItems) {
+			fmt.Fprintf(w, "        deposited as item %s\n", r.LogItems[i].Item)
+		}
+	}
+}
+
+// showLogs says what logs say, before anything is sent.
+func (a *app) showLogs(logs []desk.ImagerLog) {
+	for _, l := range logs {
+		fmt.Fprintf(a.stderr, "%s:\n", printable(filepath.Base(l.Path)))
+		for _, row := range l.Said.Rows() {
+			fmt.Fprintf(a.stderr, "  %-21s %s\n", row.Label, printable(row.Value))
+		}
+	}
 }

@@ -51,6 +51,28 @@ func (a *app) progress() (desk.Progress, func()) {
 	}
 }
 
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// bar is the progress of a batch: what is being sent, bytes of all, rate, time left.
+type bar struct{ pb *pb.ProgressBar }
+
+func newBar(f *os.File, total int64) *bar {
+	b := pb.ProgressBarTemplate(`{{string . "name"}} {{counters . }} {{bar . }} {{percent . }} {{speed . }} {{rtime . "%s left"}}`).New(0)
+	return &bar{b.Set(pb.Bytes, true).SetWriter(f).SetTotal(total).Start()}
+}
+
+func (b *bar) at(done int64) { b.pb.SetCurrent(done) }
+
+// name shows what is being sent, cut so that the bar keeps its place.
+func (b *bar) name(s string) {
+	if r := []rune(s); len(r) > 40 {
+		s = string(r[:39]) + "…"
+	}
+	b.pb.Set("name", s)
+}
+
+func (b *bar) end() { b.pb.Finish() }
+
 // printable makes text of others safe to show on a terminal: control and
 // direction characters, which could hide or reorder what is read, become '?'.
 func printable(s string) string {

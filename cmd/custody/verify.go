@@ -22,6 +22,7 @@ type verified struct {
 	verify.Summary
 	Policy string      `json:"policy,omitempty"` // SHA-256 of the policy's bytes
 	Files  []givenFile `json:"files"`            // the dossiers given, in that order
+	Logs   []imagerLog `json:"logs,omitempty"`   // acquisition logs, by their own word
 }
 
 type givenFile struct {
@@ -92,7 +93,8 @@ func (a *app) verifyFiles(cmd *cobra.Command, paths, artifacts []string) (verifi
 		return out, err
 	}
 	out.Summary = result.Summary()
-	return out, nil
+	out.Logs, err = readLogs(result, artifacts)
+	return out, err
 }
 
 // policyForVerify reads the policy from a file or from those accepted. There
@@ -140,6 +142,7 @@ func verdictWords(w io.Writer, v verified) {
 	for _, f := range v.Findings {
 		fmt.Fprintf(w, "%s\n", printable(f.String()))
 	}
+	logWords(w, v.Logs)
 	switch v.Verdict {
 	case verify.Whole:
 		fmt.Fprintln(w, "VERDICT: whole under the given policy")

@@ -100,8 +100,12 @@ func (r *Registrar) render(ctx context.Context, c Caller, d *dossier.Dossier, nu
 		return nil, custody.Seen{}, err
 	}
 	reading := result.Readings[0]
+	logs, err := r.acquisitionLogs(ctx, c, reading)
+	if err != nil {
+		return nil, custody.Seen{}, err
+	}
 	doc, err := report.Compose(result, reading, report.Request{Number: number, GeneratedAt: r.now(), Zone: report.Zone{OffsetMinutes: r.o.ZoneMinutes},
-		For: custody.Party{Org: c.Org, Person: c.Person}, Policy: policy, PolicyBytes: raw, FromFile: true})
+		For: custody.Party{Org: c.Org, Person: c.Person}, Policy: policy, PolicyBytes: raw, FromFile: true, Logs: logs})
 	if err != nil {
 		return nil, custody.Seen{}, err
 	}

@@ -52,6 +52,13 @@ func (c *checker) things() {
 		c.facts(a.Acquisition, "artifacts[%d].acquisition", i)
 		c.measurements(i, a)
 		c.copies(i, a)
+		for j, l := range a.Logs {
+			c.number(l.Artifact, len(c.d.Artifacts), true, "artifacts[%d].logs[%d].artifact", i, j)
+			c.must(l.Artifact != a.Number, "own-log", "artifacts[%d].logs[%d].artifact", i, j)
+			c.outcome(l.Read, "artifacts[%d].logs[%d].read", i, j)
+			c.must(l.Read == Pass || len(l.Facts)+len(l.Beside) == 0, "log-not-read", "artifacts[%d].logs[%d]", i, j)
+			c.facts(l.Facts, "artifacts[%d].logs[%d].facts", i, j)
+		}
 	}
 }
 

@@ -22,6 +22,9 @@ type Request struct {
 	// PolicyBytes its exact file, whose SHA-256 the report shows.
 	Policy      *verify.Policy
 	PolicyBytes []byte
+	// Logs are the bytes of acquisition logs, by SHA-256, as far as they are at
+	// hand and whoever asked may read them.
+	Logs map[evidence.Digest][]byte
 	// FromFile: the dossier was read from its bytes by verify.Read, and not
 	// verified as it was gathered in memory.
 	FromFile bool
@@ -51,6 +54,7 @@ func Compose(result *verify.Result, reading *verify.Reading, req Request) (Docum
 	c.number()
 	c.cover()
 	c.things()
+	c.logs()
 	c.custody()
 	c.record()
 	c.findings()

@@ -103,6 +103,9 @@ type Artifact struct {
 	// Acquisition are the facts of acquisition as declared by the depositor.
 	Acquisition  []Fact        `json:"acquisition"`
 	Measurements []Measurement `json:"measurements"`
+	// Logs are what the programs that made the image wrote about it: their
+	// word, beside what was received.
+	Logs []ImagerLog `json:"logs,omitempty"`
 	// Bytes says whether the verifier behind this report read the artifact's
 	// bytes itself and found them to match. NotChecked is the usual case.
 	Bytes Outcome `json:"bytes"`
@@ -131,6 +134,27 @@ type FoundWhole struct {
 	At  Instant `json:"at"`
 	Act int     `json:"act"`
 	How string  `json:"how"`
+}
+
+// ImagerLog is the log of an imaging program about an image. Nothing in the
+// report rests on it.
+type ImagerLog struct {
+	// Artifact is the log itself, an artifact of this report.
+	Artifact int `json:"artifact"`
+	// Read: Pass, it was read; Fail, its form is not known; NotChecked, its bytes
+	// were not at hand, or whoever asked for the report may not read them.
+	Read Outcome `json:"read"`
+	// Facts are what the log says, labelled as in a custody record.
+	Facts []Fact `json:"facts,omitempty"`
+	// Beside is what may be said of it beside what was received.
+	Beside []LogStatement `json:"beside,omitempty"`
+}
+
+// LogStatement is one statement of a comparison: match, mismatch, not compared,
+// damage, read again, or remark.
+type LogStatement struct {
+	Kind  string `json:"kind"`
+	Words string `json:"words"`
 }
 
 // MeasurementKind says who arrived at a digest and how.

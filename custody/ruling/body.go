@@ -277,7 +277,8 @@ func (c *hearing) deposited(b *custody.Deposited) error {
 }
 
 // depositFrom: the parent's holder deposits anything from it; a grantee who
-// examines deposits what was made from its copy.
+// examines deposits what was made from its copy, but no log of how the parent
+// was made.
 func (c *hearing) depositFrom(b *custody.Deposited) error {
 	parent, partial, err := c.itemState(*b.Parent)
 	if err != nil || partial {
@@ -292,7 +293,7 @@ func (c *hearing) depositFrom(b *custody.Deposited) error {
 	if parent.Phase == custody.PhaseHeld && parent.Holder == c.party() && c.relies(parent.Custody) {
 		return nil
 	}
-	if b.Role != custody.RoleMaster && c.hasGrant(*b.Parent) {
+	if b.Role != custody.RoleMaster && b.Role != custody.RoleLog && c.hasGrant(*b.Parent) {
 		return nil
 	}
 	if parent.Phase == custody.PhaseTransit && parent.Holder == c.party() {

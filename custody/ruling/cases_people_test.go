@@ -111,6 +111,10 @@ var caseCases = []ruleCase{
 		return attempt{By: s.Analyst, Body: s.Deposit(s.Case, &s.Image, "copy", custody.RoleWorkingCopy), Basis: []id{s.GrantLeaf}},
 			attempt{By: s.Analyst, Body: s.Deposit(s.Case, &s.Image, "copy", custody.RoleMaster), Basis: []id{s.GrantLeaf}}
 	}),
+	pair("custody.not-holder", "a grantee deposits a log of how the master was made", func(s *scene) (attempt, attempt) {
+		b := s.Deposit(s.Case, &s.Image, "log", custody.RoleLog)
+		return attempt{By: s.Officer, Body: b, Basis: []id{s.Custody(s.Image)}}, attempt{By: s.Analyst, Body: b, Basis: []id{s.GrantLeaf}}
+	}),
 	pair("basis.required", "a deposit that does not say since when the parent is held", func(s *scene) (attempt, attempt) {
 		b := s.Deposit(s.Case, &s.Disk, "second image", custody.RoleMaster)
 		return attempt{By: s.Officer, Body: b, Basis: []id{s.Custody(s.Disk)}}, attempt{By: s.Officer, Body: b}

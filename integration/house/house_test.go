@@ -17,7 +17,8 @@ const module = "github.com/evidence-custody/custodyd/"
 // that is not listed may not exist, so that every new one is put somewhere on
 // purpose. Entries ending in "/..." stand for everything below.
 var may = map[string][]string{
-	"evidence/acquisition": {},
+	"evidence/acquisition":    {},
+	"cmd/custody/consignment": {"cmd/custody/desk", "custody", "custody/keyring/safefile", "evidence", "evidence/acquisition"},
 
 	"evidence":           {},
 	"evidence/parcel":    {"evidence"},
@@ -29,7 +30,7 @@ var may = map[string][]string{
 	"custody/ruling":     {"custody", "custody/standing", "evidence"},
 	"custody/dossier":    {"custody", "custody/seal", "custody/tlog", "evidence"},
 	"custody/verify":     {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "custody/dossier", "evidence"},
-	"custody/report":     {"custody", "custody/standing", "custody/verify", "evidence"},
+	"custody/report":     {"custody", "custody/standing", "custody/verify", "evidence", "evidence/acquisition"},
 	"custody/report/pdf": {"custody/report", "evidence"},
 
 	"custody/keyring":          {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence"},
@@ -49,16 +50,16 @@ var may = map[string][]string{
 	"evidence/vault/locals3":   {},
 	"evidence/vault/strongbox": {"evidence"},
 	"custody/registrar": {"custody", "custody/standing", "custody/seal", "custody/tlog", "custody/dossier", "custody/verify", "custody/report", "custody/report/pdf",
-		"custody/fixity", "custody/ledger/docket", "evidence", "evidence/parcel"},
+		"custody/fixity", "custody/ledger/docket", "evidence", "evidence/parcel", "evidence/acquisition"},
 
 	"api":        {"api/wire", "custody/registrar", "evidence"},
 	"api/wire":   {},
 	"api/client": {"api/wire", "evidence", "evidence/parcel"},
 
 	"cmd/custody": {"cmd/custody/desk", "cmd/custodyd/certificate", "custody/witness", "api/client", "api/wire", "custody", "custody/auditor", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
-		"custody/dossier", "custody/verify", "custody/report", "evidence"},
+		"custody/dossier", "custody/verify", "custody/report", "evidence", "evidence/acquisition", "cmd/custody/consignment"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
-		"custody/dossier", "custody/verify", "evidence", "evidence/parcel"},
+		"custody/dossier", "custody/verify", "evidence", "evidence/parcel", "evidence/acquisition"},
 	"cmd/custodyd":             {"cmd/custodyd/...", "custody", "custody/witness", "evidence", "evidence/vault", "evidence/vault/locals3"},
 	"cmd/custodyd/child":       {},
 	"cmd/custodyd/config":      {"custody"},

@@ -130,7 +130,7 @@ def artifact_deposited(s, e, p, basis):
         mine = parent and parent.holder == (e.person, e.org)
         need(not mine or not parent.disposed, 'item.disposed')
         may = mine and not parent.release and parent.custody in basis
-        opened = b['role'] != 'master' and granted(s, e, b['parent'], basis, canon.instant(p['times']['signed']))
+        opened = b['role'] not in ('master', 'acquisition-log') and granted(s, e, b['parent'], basis, canon.instant(p['times']['signed']))
         if parent and not may and not opened:
             need(not mine or not parent.release, 'custody.in-transit')
             raise Refused('basis.required' if mine else 'custody.not-holder')

@@ -194,7 +194,7 @@ func (f *forger) body(b custody.Body) custody.Body {
 		}
 		return []byte(`"` + pick(f, f.ids) + `"`)
 	})
-	for _, words := range [][2]string{{"section-40", "in-house"}, {"master", "working-copy"}, {"bytes", "record"}, {"intact", "broken"}, {"match", "mismatch"}, {"agency", "laboratory"}} {
+	for _, words := range [][2]string{{"section-40", "in-house"}, {"master", "working-copy"}, {"working-copy", "acquisition-log"}, {"bytes", "record"}, {"intact", "broken"}, {"match", "mismatch"}, {"agency", "laboratory"}} {
 		if f.one(8) {
 			raw = regexp.MustCompile(`:"`+words[0]+`"`).ReplaceAll(raw, []byte(`:"`+words[1]+`"`))
 		}

@@ -24,6 +24,9 @@ type Telling struct {
 	Details  map[custody.Field]string
 }
 
+// Time is when the act took place, without what else was told of it.
+func (t Telling) Time() Telling { return Telling{From: t.From, To: t.To} }
+
 // Recorded is an act whose receipt was checked.
 type Recorded struct {
 	EventID evidence.Digest `json:"eventId"`

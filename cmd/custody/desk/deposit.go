@@ -9,6 +9,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/acquisition"
 	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
@@ -25,6 +26,12 @@ type Depositing struct {
 	Name     string            // file name to record; "" takes Path's
 	Progress Progress
 	Telling  Telling
+	// Logs are the imager's logs of the file. Their hashes are computed over what
+	// is sent; where one differs, nothing is signed, but with the depositor's
+	// words in Despite, which are then recorded. The logs themselves are deposits
+	// of their own (DepositLog).
+	Logs    []ImagerLog
+	Despite string
 }
 
 // Deposited is an artifact in the store's keeping.
@@ -34,6 +41,9 @@ type Deposited struct {
 	Artifact custody.Artifact `json:"artifact"`
 	SHA1     string           `json:"sha1,omitempty"`
 	MD5      string           `json:"md5,omitempty"`
+	// Logs is what may be said of each of the file's acquisition logs beside
+	// what was measured, in the order given.
+	Logs []acquisition.Comparison `json:"logs,omitempty"`
 }
 
 // maxInFlight bounds how many parts travel at once, whatever the service says.
@@ -81,7 +91,12 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 	if err := unchanged(file, info); err != nil {
 		return Deposited{}, errors.Join(err, d.Service.AbortUpload(ctx, upload.ID), memory.forget())
 	}
+	compared, err := in.beside(m)
+	if err != nil { // the session stays: with the depositor's words it is finished
+		return Deposited{Logs: compared}, err
+	}
 	out, err := d.finish(ctx, in, upload.ID, m)
+	out.Logs = compared
 	var no *Answer
 	if err == nil || errors.As(err, &no) && no.final(true) {
 		err = errors.Join(err, memory.forget())
@@ -99,7 +114,7 @@ func (in Depositing) legacy() evidence.Legacy {
 	if in.Declared.MD5 != "" {
 		l |= evidence.MD5
 	}
-	return l
+	return l | in.logged()
 }
 
 // complete fills in what follows from the file itself.
@@ -112,7 +127,7 @@ func (in *Depositing) complete(name string, file *os.File) error {
 		return fmt.Errorf("couldn't record the file's name: %w", err)
 	}
 	if in.Format == "" {
-		head := make([]byte, 8)
+		head := make([]byte, 16)
 		n, err := file.ReadAt(head, 0)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("couldn't read the file: %w", err)
@@ -120,6 +135,8 @@ func (in *Depositing) complete(name string, file *os.File) error {
 		in.Format = custody.FormatRaw
 		if evidence.GuessFormat(head[:n]) == evidence.FormatEWFE01 {
 			in.Format = custody.FormatEWF
+		} else if acquisition.GuessContainer(in.Name, head[:n]) != acquisition.Raw {
+			in.Format = custody.FormatOther
 		}
 	}
 	if in.Role == "" {
@@ -130,6 +147,7 @@ func (in *Depositing) complete(name string, file *os.File) error {
 		details[f] = v
 	}
 	in.Telling.Details = details
+	in.toolOf()
 	return nil
 }
 
@@ -214,7 +232,7 @@ func (d *Desk) parentStanding(ctx context.Context, in Depositing) (*Dossier, evi
 		return verified, it.Custody, nil
 	}
 	leaf, grant := d.grant(verified, *in.Parent)
-	if grant == nil || in.Role == custody.RoleMaster {
+	if grant == nil || in.Role == custody.RoleMaster || in.Role == custody.RoleLog {
 		return nil, leaf, fmt.Errorf("couldn't deposit what was made from item %s: %w", in.Parent.Short(), ErrNotHolder)
 	}
 	return verified, leaf, nil

@@ -37,6 +37,9 @@ func (s *sheet) integrity() {
 		}
 		s.y += 3
 		s.measured(a, path)
+		for j, l := range a.Logs {
+			s.imagerLog(l, fmt.Sprintf("%s.logs[%d]", path, j))
+		}
 	}
 }
 
@@ -56,6 +59,31 @@ func copyFound(o report.Outcome) printable {
 		return "NOT AS DEPOSITED WHEN LAST READ BACK"
 	}
 	return notChecked
+}
+
+// imagerLog sets what an imaging program wrote beside what was received.
+func (s *sheet) imagerLog(l report.ImagerLog, path string) {
+	s.y += 2
+	s.para(printable(fmt.Sprintf("What the acquisition log says (stored object %d): the program's word, which nothing here rests on", l.Artifact)), style{bold, 9, ink})
+	fact := s.facts()
+	switch l.Read {
+	case report.Fail:
+		fact("Log", "its form is not known, and nothing was read of it")
+		return
+	case report.NotChecked:
+		fact("Log", "not read: its bytes were not at hand, or whoever asked may not read them")
+		return
+	case report.Pass:
+	}
+	for i, b := range l.Beside {
+		p := fmt.Sprintf("%s.beside[%d]", path, i)
+		fact(words(b.Kind, p+".kind"), words(b.Words, p+".words"))
+	}
+	for i, f := range l.Facts {
+		p := fmt.Sprintf("%s.facts[%d]", path, i)
+		fact(short(words(f.Name, p+".name"), 60), text(f.Value, p+".value"))
+	}
+	s.y += 2
 }
 
 func bytesRead(o report.Outcome) printable {

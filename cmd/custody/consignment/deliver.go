@@ -1,0 +1,206 @@
+package consignment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/evidence-custody/custodyd/cmd/custody/desk"
+	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
+	"github.com/evidence-custody/custodyd/evidence"
+)
+
+// Status of an entry at the end.
+const (
+	Deposited = "deposited"
+	Before    = "deposited before" // by this command, or the service has these bytes
+	Failed    = "failed"
+	Waiting   = "not begun" // the command was interrupted, or the image failed
+)
+
+// Outcome is what became of an entry.
+type Outcome struct {
+	Entry
+	Status  string
+	Item    evidence.Digest
+	Index   uint64 // log index of the deposit; of this run's deposits
+	SHA256  string
+	SHA1    string
+	MD5     string
+	Format  custody.ImageFormat
+	Role    custody.Role
+	Compare []string // what may be said of each log beside what was measured
+	Err     error
+}
+
+// Bearer deposits. *desk.Desk is one.
+type Bearer interface {
+	Deposit(ctx context.Context, in desk.Depositing) (desk.Deposited, error)
+}
+
+// Delivery deposits the entries of a consignment.
+type Delivery struct {
+	Bearer Bearer
+	// Known tells whether the service shows an item, before one is taken to have
+	// been deposited by an earlier run.
+	Known func(ctx context.Context, item evidence.Digest) bool
+	// Template is what all deposits have in common.
+	Template desk.Depositing
+	// State is a folder in which what was deposited is remembered; empty: nothing
+	// is. Place is part of what is remembered: which service, key, case, parent.
+	State, Place string
+	// Tell, where set, hears of each entry: before it is sent (Status empty) and
+	// after. Progress hears of its bytes.
+	Tell     func(i int, o Outcome)
+	Progress func(i int, done int64)
+}
+
+// Deliver deposits every entry that is to be deposited, an image before its logs,
+// and goes on after one that failed. Only an interruption ends it early: what was
+// not begun is then Waiting. The outcomes stand in the entries' order.
+func (d *Delivery) Deliver(ctx context.Context, entries []Entry) []Outcome {
+	out := make([]Outcome, len(entries))
+	for i, e := range entries {
+		out[i] = Outcome{Entry: e, Status: Waiting}
+		if e.What == LeftOut {
+			out[i].Status = LeftOut
+		}
+	}
+	for _, i := range byImage(entries) {
+		o := &out[i]
+		if o.Status == LeftOut || ctx.Err() != nil {
+			continue
+		}
+		if o.What == Log && out[o.Of].Item.IsZero() {
+			o.Err = fmt.Errorf("its image %s was not deposited", entries[o.Of].Rel)
+			continue
+		}
+		d.tell(i, Outcome{Entry: o.Entry})
+		d.one(ctx, i, o, out)
+		d.tell(i, *o)
+	}
+	return out
+}
+
+func (d *Delivery) tell(i int, o Outcome) {
+	if d.Tell != nil {
+		d.Tell(i, o)
+	}
+}
+
+func (d *Delivery) one(ctx context.Context, i int, o *Outcome, all []Outcome) {
+	in := d.Template
+	in.Path, in.Name, in.Logs = o.Path, o.Name, o.Logs
+	in.Fields = map[string]string{}
+	for k, v := range d.Template.Fields {
+		in.Fields[k] = v
+	}
+	if o.Rel != o.Name && in.Fields["description"] == "" {
+		in.Fields["description"] = o.Rel
+	}
+	if o.What == Log {
+		in.Parent, in.Role, in.Format, in.Logs = &all[o.Of].Item, custody.RoleLog, custody.FormatOther, nil
+		in.Telling, in.Despite = d.Template.Telling.Time(), ""
+	}
+	o.Role = in.Role
+	if d.Progress != nil {
+		in.Progress = func(done, _ int64) { d.Progress(i, done) }
+	}
+	memory := d.memory(*o, in.Parent)
+	if before, ok := d.recall(ctx, memory); ok {
+		o.Status, o.Item, o.SHA256, o.SHA1, o.MD5, o.Index = Before, before.Item, before.SHA256, before.SHA1, before.MD5, before.Index
+		return
+	}
+	r, err := d.Bearer.Deposit(ctx, in)
+	for _, c := range r.Logs {
+		o.Compare = append(o.Compare, c.Summary())
+	}
+	var no *desk.Answer
+	switch {
+	case err == nil:
+		o.Status, o.Item, o.Index = Deposited, r.Item, r.Index
+		o.SHA256, o.SHA1, o.MD5 = r.Artifact.SHA256.String(), r.SHA1, r.MD5
+	case errors.As(err, &no) && no.Code == "artifact-exists":
+		o.Status, o.Item, o.SHA256 = Before, no.Existing, zeroAsEmpty(r.Artifact.SHA256)
+	default:
+		o.Status, o.Err = Failed, err
+		return
+	}
+	if err := d.remember(memory, *o); err != nil {
+		o.Note = "deposited, and not remembered here: " + err.Error()
+	}
+}
+
+func zeroAsEmpty(d evidence.Digest) string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.String()
+}
+
+// kept is what is remembered of a deposit: a hint, which the service confirms.
+type kept struct {
+	Item   evidence.Digest `json:"item"`
+	Index  uint64          `json:"index"`
+	SHA256 string          `json:"sha256"`
+	SHA1   string          `json:"sha1,omitempty"`
+	MD5    string          `json:"md5,omitempty"`
+	File   string          `json:"file"`
+}
+
+// memory is where the deposit of this very file is remembered: another size, time
+// of change, key, case or parent is another deposit.
+func (d *Delivery) memory(o Outcome, parent *evidence.Digest) string {
+	if d.State == "" {
+		return ""
+	}
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		path = o.Path
+	}
+	under := ""
+	if parent != nil {
+		under = parent.String()
+	}
+	id := evidence.Sum(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s", path, o.Size, o.Time.UnixNano(), d.Place, under, o.Role))
+	return filepath.Join(d.State, id.String()+".json")
+}
+
+func (d *Delivery) recall(ctx context.Context, path string) (kept, bool) {
+	var k kept
+	if path == "" {
+		return k, false
+	}
+	b, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(b, &k) != nil || k.Item.IsZero() {
+		return kept{}, false
+	}
+	return k, d.Known == nil || d.Known(ctx, k.Item)
+}
+
+func (d *Delivery) remember(path string, o Outcome) error {
+	if path == "" {
+		return nil
+	}
+	b, err := json.Marshal(kept{Item: o.Item, Index: o.Index, SHA256: o.SHA256, SHA1: o.SHA1, MD5: o.MD5, File: o.Name})
+	if err != nil {
+		return fmt.Errorf("couldn't encode the deposit: %w", err)
+	}
+	if err := safefile.Dir(d.State); err != nil {
+		return err
+	}
+	return safefile.Replace(path, b)
+}
+
+// Tally counts the outcomes by status.
+func Tally(all []Outcome) map[string]int {
+	out := map[string]int{}
+	for _, o := range all {
+		out[o.Status]++
+	}
+	return out
+}
