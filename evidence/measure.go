@@ -68,7 +68,7 @@ func (l Legacy) Names() []string {
 // be compared with what an imager declared; nothing rests on them.
 type Measured struct {
 	Size      uint64 // bytes
-	SHA256    Digest // of the whole artifact
+	SHA256    Digest // of the whole artifact; zero for a segmented image, whose Manifest has one
 	BlockRoot Digest // see BlockRoot
 	SHA1      string // 40 lowercase hex digits; "" where nobody asked for it
 	MD5       string // 32 lowercase hex digits; "" where nobody asked for it
@@ -82,11 +82,12 @@ var ErrPart = errors.New("part doesn't fit the parts before it")
 // computes, so that a deposit whose service died goes on from the last part it
 // had persisted.
 type Hasher struct {
-	sha256 hash.Hash
-	also   Legacy
-	legacy []hash.Hash // those of also, in the order of legacyNames
-	spine  blockSpine
-	size   uint64
+	sha256   hash.Hash  // nil where segments is not
+	segments *segmented // the digests of each segment, in place of the whole's
+	also     Legacy
+	legacy   []hash.Hash // those of also, in the order of legacyNames
+	spine    blockSpine
+	size     uint64
 }
 
 // NewHasher returns a Hasher that has taken no bytes. It computes SHA-256 and
@@ -128,8 +129,16 @@ func (h *Hasher) digest(data []byte) {
 	for _, d := range h.legacy {
 		wg.Go(func() { d.Write(data) })
 	}
-	h.sha256.Write(data)
+	h.whole().Write(data)
 	wg.Wait()
+}
+
+// whole is what the stream as a whole is hashed by.
+func (h *Hasher) whole() io.Writer {
+	if h.segments != nil {
+		return h.segments
+	}
+	return h.sha256
 }
 
 // Part takes the next part and returns the leaves of its blocks, which the
@@ -176,7 +185,9 @@ func (h *Hasher) add(n int, leaves []Digest) {
 // Measured returns the measure of the bytes taken so far. More parts may follow.
 func (h *Hasher) Measured() Measured {
 	m := Measured{Size: h.size, BlockRoot: h.spine.root()}
-	h.sha256.Sum(m.SHA256[:0])
+	if h.sha256 != nil {
+		h.sha256.Sum(m.SHA256[:0])
+	}
 	at := 0
 	for _, d := range legacyNames {
 		if h.also&d.bit == 0 {
@@ -210,14 +221,29 @@ type ringBlock struct {
 // buffers (48 MiB). An error of r is returned wrapped; no bytes at all is not
 // an error but a size of 0.
 func Measure(r io.Reader, also ...Legacy) (Measured, []Digest, error) {
-	h := NewHasher(also...)
+	return measure(r, NewHasher(also...))
+}
+
+// MeasureSegments is Measure for a segmented image, whose segments r reads one
+// after the other; it returns the SHA-256 of each, too. Other sizes than
+// CheckSegments takes for the bytes of r are ErrManifest.
+func MeasureSegments(r io.Reader, sizes []uint64) (Measured, []Digest, []Digest, error) {
+	h := NewSegmentedHasher(sizes)
+	m, leaves, err := measure(r, h)
+	if err == nil {
+		err = CheckSegments(sizes, m.Size)
+	}
+	return m, leaves, h.SegmentSums(), err
+}
+
+func measure(r io.Reader, h *Hasher) (Measured, []Digest, error) {
 	free := make(chan *ringBlock, ringBuffers)
 	for range ringBuffers {
 		free <- &ringBlock{}
 	}
 	var leaves []Digest
 	takers := []func([]byte){
-		func(b []byte) { h.sha256.Write(b) },
+		func(b []byte) { h.whole().Write(b) },
 		func(b []byte) { leaves = append(leaves, BlockLeaf(b)) },
 	}
 	for _, d := range h.legacy {

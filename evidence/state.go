@@ -17,6 +17,9 @@ const stateVersion = 2
 // ErrState reports bytes that are not the marshalled state of a Hasher.
 var ErrState = errors.New("not a hashing state")
 
+// stateSegmented is set in the second byte of the state of a segmented image.
+const stateSegmented = 0x80
+
 // digests are those of the whole, in the order of the state.
 func (h *Hasher) digests() []hash.Hash { return append([]hash.Hash{h.sha256}, h.legacy...) }
 
@@ -24,13 +27,18 @@ func (h *Hasher) digests() []hash.Hash { return append([]hash.Hash{h.sha256}, h.
 // their bits), size (8 bytes, big endian), the tree's spine (32 bytes for each
 // bit set in the number of blocks), then the states of SHA-256 and of the
 // legacy digests, SHA-1 first, each with its length (2 bytes) before it. 120
-// bytes to 1 KiB.
+// bytes to 1 KiB. A segmented image's has its segments' state instead of these,
+// about 40 bytes for each segment.
 func (h *Hasher) MarshalBinary() ([]byte, error) {
 	b := make([]byte, 0, 1024)
 	b = append(b, stateVersion, byte(h.also))
 	b = binary.BigEndian.AppendUint64(b, h.size)
 	for _, root := range h.spine.roots {
 		b = append(b, root[:]...)
+	}
+	if h.segments != nil {
+		b[1] |= stateSegmented
+		return h.segments.append(b)
 	}
 	for _, state := range h.digests() {
 		s, err := state.(encoding.BinaryMarshaler).MarshalBinary()
@@ -52,10 +60,11 @@ func (h *Hasher) UnmarshalBinary(b []byte) error {
 	if len(b) < 10 || b[0] != stateVersion {
 		return bad("version")
 	}
-	if Legacy(b[1])&^(SHA1|MD5) != 0 {
+	inSegments := b[1] == stateSegmented
+	if !inSegments && Legacy(b[1])&^(SHA1|MD5) != 0 {
 		return bad("digests")
 	}
-	n := NewHasher(Legacy(b[1]))
+	n := NewHasher(Legacy(b[1]) & (SHA1 | MD5))
 	n.size = binary.BigEndian.Uint64(b[2:])
 	n.spine.count = BlockCount(n.size)
 	b = b[10:]
@@ -65,6 +74,15 @@ func (h *Hasher) UnmarshalBinary(b []byte) error {
 		}
 		n.spine.roots = append(n.spine.roots, Digest(b[:len(Digest{})]))
 		b = b[len(Digest{}):]
+	}
+	if inSegments {
+		var err error
+		if n.segments, err = parseSegmented(b, n.size); err != nil {
+			return err
+		}
+		n.sha256 = nil
+		*h = *n
+		return nil
 	}
 	for _, state := range n.digests() {
 		if len(b) < 2 || len(b)-2 < int(binary.BigEndian.Uint16(b)) {
