@@ -1,5 +1,7 @@
 package custody
 
+import "github.com/evidence-custody/custodyd/evidence"
+
 // CaseOpened founds a case. Its agency is the signer's organisation.
 type CaseOpened struct {
 	Case ID `json:"case"`
@@ -55,7 +57,7 @@ func (b *ItemRegistered) chains(ID) []Advance {
 // Artifact identifies stored bytes.
 type Artifact struct {
 	BlockRoot ID     `json:"blockRoot"` // RFC 6962 root of the 8 MiB blocks
-	SHA256    ID     `json:"sha256"`    // of all bytes
+	SHA256    ID     `json:"sha256"`    // of all bytes; of the manifest of a segmented image
 	Size      uint64 `json:"size"`      // bytes, at least 1
 }
 
@@ -121,6 +123,7 @@ type Deposited struct {
 	Item     ID          `json:"item"`
 	Parent   *ID         `json:"parent,omitempty"` // item it was acquired or derived from
 	Role     Role        `json:"role"`
+	Segments []uint64    `json:"segments,omitempty"` // bytes of each segment, in order; absent for one file
 }
 
 func (*Deposited) Kind() Kind { return KindDeposited }
@@ -130,6 +133,14 @@ func (b *Deposited) check() error {
 	}
 	if b.Declared.SHA256 != nil && *b.Declared.SHA256 != b.Artifact.SHA256 {
 		return Refuse("artifact.declared", "predicate.body.declared.sha256", "the declared SHA-256 is not the artifact's")
+	}
+	if b.Segments != nil {
+		if err := evidence.CheckSegments(b.Segments, b.Artifact.Size); err != nil {
+			return Refuse("artifact.segments", "predicate.body.segments", "%v", err)
+		}
+		if b.Declared != (Declared{}) {
+			return Refuse("artifact.segments", "predicate.body.declared", "a hash declared of one file, for an image of several")
+		}
 	}
 	return first(b.Artifact.check("artifact"), nonZero("item", b.Case, b.Item), b.Declared.check("declared"),
 		oneOf("format", b.Format, FormatRaw, FormatEWF, FormatOther),

@@ -87,6 +87,10 @@ func TestDecode(t *testing.T) {
 	}
 	plain := body("", "", func(b *custody.Received) { b.MD5, b.SHA1 = "", "" })
 	made = append(made, newVector("ok-artifact.received-nothing-else-asked-for", "ok", plain.payload(t, of)))
+	set := body("", "", func(b *custody.Deposited) {
+		b.Declared, b.Segments = custody.Declared{}, []uint64{b.Artifact.Size - 3, 1, 2}
+	})
+	made = append(made, newVector("ok-artifact.deposited-in-segments", "ok", set.payload(t, of)))
 	for _, r := range allRefused() {
 		made = append(made, newVector(r.rule+"-"+r.name, r.rule, r.payload(t, of)))
 	}

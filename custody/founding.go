@@ -20,6 +20,7 @@ const (
 	DocGrant        DocumentType = "grant"
 	DocOrganisation DocumentType = "organisation"
 	DocLog          DocumentType = "log"
+	DocManifest     DocumentType = "manifest" // of a segmented image, in sha256sum's format; see evidence.Manifest
 )
 
 // Founding is the document of a case, item, person or grant: what it is
@@ -125,6 +126,29 @@ func parseShortFounding(b []byte) (f Founding, ok bool) {
 		return Founding{}, false
 	}
 	return f, true
+}
+
+// CheckFounding reports whether a document that an event of this body
+// introduces is of the type that belongs there, and in its form.
+func CheckFounding(body Body, want DocumentType, b []byte) error {
+	if want == DocManifest {
+		m, err := evidence.ParseManifest(b)
+		if err != nil {
+			return Refuse("document.form", "documents", "%v", err)
+		}
+		if d, ok := body.(*Deposited); !ok || len(m) != len(d.Segments) {
+			return Refuse("document.form", "documents", "a manifest of %d segments belongs to another deposit", len(m))
+		}
+		return nil
+	}
+	f, err := ParseFounding(b)
+	if err != nil {
+		return err
+	}
+	if f.Document != want {
+		return Refuse("document.type", "documents", "a %s document stands where a %s document belongs", f.Document, want)
+	}
+	return nil
 }
 
 // OrgClass says what an organisation is.

@@ -61,7 +61,7 @@ func HeadsOf(p *Predicate) []Seen {
 	return []Seen{p.Seen}
 }
 
-// FoundingOf names the case, item, person and grant documents that an event of
+// FoundingOf names the case, item, person and grant documents and manifests that an event of
 // this body introduces, each with its type. Log, organisation and key documents
 // are public and not among them.
 func FoundingOf(b Body) map[ID]DocumentType {
@@ -75,6 +75,9 @@ func FoundingOf(b Body) map[ID]DocumentType {
 		}
 		return out
 	case *Deposited:
+		if b.Segments != nil {
+			return map[ID]DocumentType{b.Item: DocItem, b.Artifact.SHA256: DocManifest}
+		}
 		return map[ID]DocumentType{b.Item: DocItem}
 	case *KeyRequested:
 		return map[ID]DocumentType{b.Person: DocPerson}

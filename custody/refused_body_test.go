@@ -123,6 +123,18 @@ var refusedBodies = []refusedStatement{
 	body("artifact.empty", "no-bytes", func(b *custody.Deposited) { b.Artifact.Size = 0 }),
 	body("artifact.empty", "computed-over-no-bytes", func(b *custody.Verification) { b.Computed.Size = 0 }),
 	body("time.empty", "no-leaves", func(b *custody.LogTime) { b.Size = 0 }),
+	body("artifact.segments", "one-segment", func(b *custody.Deposited) {
+		b.Declared, b.Segments = custody.Declared{}, []uint64{b.Artifact.Size}
+	}),
+	body("artifact.segments", "empty-segment", func(b *custody.Deposited) {
+		b.Declared, b.Segments = custody.Declared{}, []uint64{b.Artifact.Size, 0}
+	}),
+	body("artifact.segments", "another-sum", func(b *custody.Deposited) {
+		b.Declared, b.Segments = custody.Declared{}, []uint64{b.Artifact.Size, 1}
+	}),
+	body("artifact.segments", "declared-of-a-file", func(b *custody.Deposited) {
+		b.Segments = []uint64{1, b.Artifact.Size - 1}
+	}),
 	body("artifact.declared", "another-sha256", func(b *custody.Deposited) { b.Declared.SHA256 = &other }),
 }
 

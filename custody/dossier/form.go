@@ -84,16 +84,27 @@ func (d *Dossier) checkForm() error {
 	return d.checkRest()
 }
 
+// documentSuffix ends the name of a founding document: a manifest of segments
+// is text, which sha256sum reads.
+func documentSuffix(b []byte) string {
+	if len(b) > 0 && b[0] == '{' {
+		return ".json"
+	}
+	return ".txt"
+}
+
+func always(suffix string) func([]byte) string { return func([]byte) string { return suffix } }
+
 // checkNames: files named by their digest have it.
 func (d *Dossier) checkNames() error {
 	for _, named := range []struct {
 		dir    string
 		files  map[evidence.Digest][]byte
-		suffix string
-	}{{documents, d.Documents, ".json"}, {details, d.Details, ".json"}, {times, d.Times, ".tsr"}} {
+		suffix func([]byte) string
+	}{{documents, d.Documents, documentSuffix}, {details, d.Details, always(".json")}, {times, d.Times, always(".tsr")}} {
 		for id, b := range named.files {
 			if evidence.Sum(b) != id {
-				return malformed(RuleFile, named.dir+id.String()+named.suffix, "its SHA-256 is not its name")
+				return malformed(RuleFile, named.dir+id.String()+named.suffix(b), "its SHA-256 is not its name")
 			}
 		}
 	}

@@ -315,7 +315,11 @@ func (d *Dossier) take(f *file) error {
 			return malformed(RuleFile, f.name, "%w", err)
 		}
 	case strings.HasPrefix(f.name, documents):
-		return readNamed(d.Documents, f, documents, ".json", true)
+		suffix := ".json"
+		if strings.HasSuffix(f.name, ".txt") { // which of them fits is asked by namedWell
+			suffix = ".txt"
+		}
+		return readNamed(d.Documents, f, documents, suffix, true)
 	case strings.HasPrefix(f.name, details):
 		return readNamed(d.Details, f, details, ".json", true)
 	case strings.HasPrefix(f.name, blocks):

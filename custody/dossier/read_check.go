@@ -140,7 +140,7 @@ func (in *reading) checkCanonical(d *Dossier) error {
 
 // namedWell: a file that is named by a digest has the whole name.
 func namedWell(f *file) bool {
-	for _, n := range []struct{ dir, suffix string }{{documents, ".json"}, {details, ".json"}, {blocks, ".bin"}, {times, ".tsr"}} {
+	for _, n := range []struct{ dir, suffix string }{{documents, documentSuffix(f.content)}, {details, ".json"}, {blocks, ".bin"}, {times, ".tsr"}} {
 		if rest, ok := strings.CutPrefix(f.name, n.dir); ok {
 			return len(rest) == 2*len(evidence.Digest{})+len(n.suffix) && strings.HasSuffix(rest, n.suffix)
 		}

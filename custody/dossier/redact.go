@@ -19,7 +19,7 @@ const RedactAll = "all"
 // founding documents. A document is withheld whole: its id is the hash of all
 // of it.
 func Redactable() []string {
-	out := []string{RedactAll, string(custody.DocCase), string(custody.DocItem), string(custody.DocPerson), string(custody.DocGrant)}
+	out := []string{RedactAll, string(custody.DocCase), string(custody.DocItem), string(custody.DocPerson), string(custody.DocGrant), string(custody.DocManifest)}
 	for _, f := range custody.Fields() {
 		out = append(out, string(f))
 	}
@@ -122,6 +122,13 @@ func readDetail(b []byte) (string, []told) {
 func readDocument(b []byte) (string, []told) {
 	f, err := custody.ParseFounding(b)
 	if err != nil {
+		if m, err := evidence.ParseManifest(b); err == nil {
+			var names []told
+			for _, e := range m {
+				names = append(names, told{what: "manifest.name", text: e.Name})
+			}
+			return string(custody.DocManifest), names
+		}
 		if _, err := custody.ParseOrgDocument(b); err != nil {
 			return unread, nil
 		}

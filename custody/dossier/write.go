@@ -151,11 +151,12 @@ func (d *Dossier) plan() ([]planned, error) {
 		made(keysDir+hint+".pem", func() ([]byte, error) { return key.PEM(), nil })
 	}
 	for _, named := range []struct {
-		dir, suffix string
-		files       map[evidence.Digest][]byte
-	}{{documents, ".json", d.Documents}, {details, ".json", d.Details}, {blocks, ".bin", d.Blocks}, {times, ".tsr", d.Times}} {
+		dir    string
+		suffix func([]byte) string
+		files  map[evidence.Digest][]byte
+	}{{documents, documentSuffix, d.Documents}, {details, always(".json"), d.Details}, {blocks, always(".bin"), d.Blocks}, {times, always(".tsr"), d.Times}} {
 		for id, b := range named.files {
-			kept(named.dir+id.String()+named.suffix, b)
+			kept(named.dir+id.String()+named.suffix(b), b)
 		}
 	}
 	for name, b := range d.Attachments {

@@ -41,6 +41,9 @@ func introduces(b custody.Body) map[custody.ID]introduced {
 		out[b.Item] = introduced{typ: string(custody.DocItem)}
 	case *custody.Deposited:
 		out[b.Item] = introduced{typ: string(custody.DocItem)}
+		if b.Segments != nil {
+			out[b.Artifact.SHA256] = introduced{string(custody.DocManifest), true}
+		}
 	case *custody.Granted:
 		out[b.Grant] = introduced{typ: string(custody.DocGrant)}
 	}
@@ -103,14 +106,7 @@ func (p *prepared) readDocument(typ string, b []byte) error {
 		}
 		return p.introduce(doc.RootKeys...)
 	}
-	doc, err := custody.ParseFounding(b)
-	if err != nil {
-		return err
-	}
-	if string(doc.Document) != typ {
-		return custody.Refuse("document.type", "documents", "a %s document stands where a %s document belongs", doc.Document, typ)
-	}
-	return nil
+	return custody.CheckFounding(p.statement.Predicate.Body, custody.DocumentType(typ), b)
 }
 
 func (p *prepared) introduce(spkis ...[]byte) error {

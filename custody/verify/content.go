@@ -19,7 +19,7 @@ func (r *reader) checkDocuments() {
 		r.documents[id] = b
 		if f, err := custody.ParseFounding(b); err == nil {
 			r.out.Documents[id] = &f
-		} else if _, err := custody.ParseOrgDocument(b); err != nil {
+		} else if _, err := custody.ParseOrgDocument(b); err != nil && !manifest(b) {
 			r.find(DocumentMismatch, about(id), "a founding document is attached that cannot be read: %v", err)
 		}
 	}
@@ -174,6 +174,11 @@ func (r *reader) note(e *Event) {
 	}
 }
 
+func manifest(b []byte) bool {
+	_, err := evidence.ParseManifest(b)
+	return err == nil
+}
+
 // checkFounding: a disclosed document is of the type its event gives it.
 func (r *reader) checkFounding(e *Event) {
 	for id, want := range custody.FoundingOf(e.Body()) {
@@ -187,7 +192,7 @@ func (r *reader) checkFounding(e *Event) {
 			r.withheld[id] = true
 			continue
 		}
-		if f, err := custody.ParseFounding(b); err != nil || f.Document != want {
+		if custody.CheckFounding(e.Body(), want, b) != nil {
 			r.find(DocumentMismatch, at(e.Index), "the %s document %s is not one", want, id.Short())
 			delete(r.out.Documents, id)
 		}

@@ -23,7 +23,7 @@ PLACES = [
     (r'data/log/checkpoint\.txt', 64 * KIB), (r'data/log/consistency/(\d{12,})\.txt', 64 * KIB),
     (r'data/log/times/([0-9a-f]{64})\.tsr', 16 * KIB), (r'data/log/checkpoints/(\d{12,})\.txt', 64 * KIB),
     (r'data/events/(.+)', MIB), (r'data/proofs/(\d{12,})\.tlog-proof', 128 * KIB),
-    (r'data/keys/([0-9a-f]{64})\.pem', 64 * KIB), (r'data/documents/([0-9a-f]{64})(\.json)?', 64 * KIB),
+    (r'data/keys/([0-9a-f]{64})\.pem', 64 * KIB), (r'data/documents/([0-9a-f]{64})(\.json|\.txt)?', 4096 * MIB),
     (r'data/details/([0-9a-f]{64})\.json', 64 * KIB), (r'data/blocks/([0-9a-f]{64})\.bin', 32 * MIB),
     (r'data/attachments/([A-Za-z0-9._-]{1,100})', 1 << 32),
 ]
@@ -231,7 +231,7 @@ class Dossier:
         for name in files:
             m = re.match(r'data/(proofs|log/consistency|log/checkpoints)/(\d+)\.(.*)', name)
             fine &= not m or m.group(2) == '%012d' % int(m.group(2))
-            fine &= not name.startswith('data/documents/') or name.endswith('.json')
+            fine &= not name.startswith('data/documents/') or name.endswith('.json' if files[name][:1] == b'{' else '.txt')
         fine &= all(files['data/log/consistency/%012d.txt' % n] == b''.join(b64(h).encode() + b'\n' for h in p) for n, p in self.consistency.items()) if fine else False
         fine &= files.get('bagit.txt') == b'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n'
         fine &= self.case is not None and files.get('bag-info.txt') == ('Bag-Software-Agent: custodyd dossier 1\nExternal-Identifier: %s\n' % self.case).encode()

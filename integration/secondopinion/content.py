@@ -17,6 +17,8 @@ def _at(body, path):
 def founding_documents(kind, body):
     """(type, id) of the documents that an event introduces."""
     out = [(t, body[m]) for t, m in DOCUMENTS.get(kind, [])]
+    if 'segments' in body:
+        out.append(('manifest', body['artifact']['sha256']))
     return out + [('person', i) for path in PERSONS.get(kind, []) for i in _at(body, path)]
 
 
@@ -25,6 +27,13 @@ def _founding(data):
         return documents.founding(data)
     except Refused:
         return None
+
+
+def _is(kind, data, body):
+    if kind == 'manifest':
+        lines = documents.manifest(data)
+        return lines is not None and len(lines) == len(body['segments'])
+    return (_founding(data) or {}).get('document') == kind
 
 
 def check(x):
@@ -83,7 +92,7 @@ def _documents(x):
                 used.add(owner)
                 todo.append(owner)
     for i in given:
-        if i not in x.orgs and not _founding(given[i]):
+        if i not in x.orgs and not _founding(given[i]) and not documents.manifest(given[i]):
             x.find('document-mismatch', subject=i)
     for e in x.admitted:
         for kind, i in founding_documents(e.kind, e.body):
@@ -91,7 +100,7 @@ def _documents(x):
                 if i not in done:
                     x.find('withheld', e.index, subject=i)
                 done.add(i)
-            elif (_founding(given[i]) or {}).get('document') != kind:
+            elif not _is(kind, given[i], e.body):
                 x.find('document-mismatch', e.index)
     for i in given:
         if i not in used:

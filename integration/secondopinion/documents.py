@@ -51,6 +51,27 @@ def _has(value, names, optional=()):
         raise Refused('document.form')
 
 
+def manifest(data):
+    """The (digest, name) pairs of a segmented image's manifest, or None (SPEC: Artifacts)."""
+    if len(data) > spec.MANIFEST:
+        return None
+    try:
+        lines = data.decode('utf-8').split('\n')
+    except UnicodeDecodeError:
+        return None
+    if lines.pop() != '' or not 2 <= len(lines) <= spec.SEGMENTS:
+        return None
+    out = [(line[:64], line[66:]) for line in lines]
+    for line, (digest, name) in zip(lines, out):
+        if not is_id(digest) or line[64:66] != '  ' or name in ('', '.', '..') or len(name.encode()) > 255:
+            return None
+        if any(c in '/\\\u2028\u2029' or ord(c) in BIDI or unicodedata.category(c) == 'Cc' for c in name):
+            return None
+    if len({name.encode().lower() for _, name in out}) != len(out):
+        return None
+    return out
+
+
 def detail(data):
     v = _read(data, 'detail.form')
     if set(v) != {'field', 'salt', 'value'} or not all(isinstance(x, str) for x in v.values()):

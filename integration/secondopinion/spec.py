@@ -102,4 +102,5 @@ DOCUMENT_FIELDS = {r[0]: set(_words(r[1])) for r in table('Fields of case, item,
 SEVERITY = {r[0].strip('`'): r[1] for r in table('Findings')}
 RULES = {r[0].strip('`') for r in table('Rules')}
 LIMITS = {r[0]: int(r[1]) for r in table('Limits')}
+SEGMENTS, MANIFEST = map(int, re.search(r'A manifest has 2 to (\d+) lines and at most (\d+) bytes', ''.join(SECTIONS['Artifacts'])).groups())
 README_SHA256 = re.search(r'`data/README.txt`.*SHA-256 `([0-9a-f]{64})`', ''.join(SECTIONS['Dossier'])).group(1)

@@ -258,6 +258,8 @@ def _list_rules(m, v):
     if len(v) < m.least and '[] for scope record' not in m.meaning or m.most is not None and len(v) > m.most:
         raise Refused('body.count')
     inner = m.type[len('list of '):]
+    if 'not sorted' in m.meaning:  # see _body_rules
+        return
     if inner == 'objects':
         children = m.children['[]'].children if '[]' in m.children else m.children
         for x in v:
@@ -311,6 +313,10 @@ def _body_rules(kind, p):
             raise Refused('body.count')
         if b['count'] == 0 and b['reason'] != 'long' or b['reason'] == 'missing' and b['count'] != b['checked']:
             raise Refused('body.count')
+    if 'segments' in b:
+        sizes = b['segments']
+        if not 2 <= len(sizes) <= spec.SEGMENTS or 0 in sizes or sum(sizes) != b['artifact']['size'] or b['declared']:
+            raise Refused('artifact.segments')
     if kind.name == 'access.granted' and (b['scope'] == 'record') != (not b['items']):
         raise Refused('body.count')
 
