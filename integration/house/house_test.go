@@ -23,6 +23,7 @@ var may = map[string][]string{
 	"evidence":           {},
 	"evidence/parcel":    {"evidence"},
 	"evidence/ewf":       {},
+	"evidence/segments":  {},
 	"custody":            {"evidence"},
 	"custody/seal":       {"custody", "evidence"},
 	"custody/tlog":       {"custody", "custody/seal", "evidence"},

@@ -255,11 +255,11 @@ def _members(members, body):
 
 
 def _list_rules(m, v):
+    if 'not sorted' in m.meaning:  # see _body_rules
+        return
     if len(v) < m.least and '[] for scope record' not in m.meaning or m.most is not None and len(v) > m.most:
         raise Refused('body.count')
     inner = m.type[len('list of '):]
-    if 'not sorted' in m.meaning:  # see _body_rules
-        return
     if inner == 'objects':
         children = m.children['[]'].children if '[]' in m.children else m.children
         for x in v:
