@@ -144,6 +144,11 @@ func TestHasherRefusesMisfitParts(t *testing.T) {
 }
 
 func FuzzHasherState(f *testing.F) {
+	set := NewSegmentedHasher([]uint64{3, 5, 1})
+	set.Part([]byte("12345"))
+	if state, err := set.MarshalBinary(); err == nil {
+		f.Add(state)
+	}
 	for i, n := range []int{0, 100, BlockSize, 3} {
 		h := NewHasher(everyLegacy[i])
 		if n > 0 {

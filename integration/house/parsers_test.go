@@ -84,6 +84,8 @@ var fuzzed = map[string]string{
 	"evidence Digest.UnmarshalText":                          "evidence FuzzParseDigest",
 	"evidence Hasher.UnmarshalBinary":                        "evidence FuzzHasherState",
 	"evidence/ewf parseVolume":                               "evidence/ewf FuzzOpen",
+	"evidence ParseManifest":                                 "evidence FuzzParseManifest",
+	"evidence parseSegmented":                                "evidence FuzzHasherState",
 	"evidence SplitLeaves":                                   "- a multiple of 32 bytes, and nothing to read in it",
 	"evidence/acquisition Parse":                             "evidence/acquisition FuzzParse",
 	"evidence/vault ParseChecksum":                           "evidence/vault FuzzParseChecksum",
