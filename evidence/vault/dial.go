@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -53,14 +54,37 @@ func dialSocket(path string) func(context.Context, string, string) (net.Conn, er
 	}
 }
 
+// announced takes no more than was announced.
+type announced struct {
+	net.Conn
+	left int64
+}
+
+func (a *announced) Write(b []byte) (int, error) {
+	if int64(len(b)) > a.left {
+		return 0, errors.New("couldn't send a part: it is longer than it was said to be")
+	}
+	n, err := a.Conn.Write(b)
+	a.left -= int64(n)
+	return n, err
+}
+
 // wide sends a body in long pieces. net/http, left alone, copies 32 KiB at a
 // time into a unix socket.
 type wide struct{ net.Conn }
 
 var wideBuffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
 
-// ReadFrom implements io.ReaderFrom, which net/http asks for.
+// ReadFrom implements io.ReaderFrom, which net/http asks for. It limits a body
+// to the length it announced: behind that limit is what may write itself.
 func (c wide) ReadFrom(r io.Reader) (sent int64, err error) {
+	if l, ok := r.(*io.LimitedReader); ok {
+		if body, ok := l.R.(*watchedBody); ok {
+			sent, err = body.WriteTo(&announced{c.Conn, l.N})
+			l.N -= sent
+			return sent, err
+		}
+	}
 	buf := wideBuffers.Get().(*[1 << 20]byte)
 	defer wideBuffers.Put(buf)
 	for {

@@ -67,3 +67,12 @@ func (b *watchedBody) Close() error {
 	b.once.Do(b.of.end)
 	return err
 }
+
+// WriteTo implements io.WriterTo, for a connection that asks: content that can
+// write itself does so, without being copied.
+func (b *watchedBody) WriteTo(w io.Writer) (int64, error) {
+	if content, ok := b.of.ReadCloser.(io.WriterTo); ok {
+		return content.WriteTo(w)
+	}
+	return io.Copy(w, struct{ io.Reader }{b.ReadCloser})
+}

@@ -12,10 +12,10 @@ package pace
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -101,7 +101,7 @@ func writeRandom(path string, size int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, rand.Reader, size)
+	_, err = io.CopyN(f, rand.NewChaCha8([32]byte{1}), size)
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
