@@ -50,22 +50,24 @@ func (l *Ledger) prepare(ctx context.Context, sub *docket.Submission) (*prepared
 	if p.key, err = l.verifyingKey(ctx, p); err != nil {
 		return p, err
 	}
-	if err := l.verify(p.key, sub.Envelope); err != nil {
+	if err := l.verify(p.key, p.eventID, sub.Envelope.Signature); err != nil {
 		return p, err
 	}
 	if err := l.checkSeen(ctx, st); err != nil {
 		return p, err
 	}
 	p.spki = p.key.SPKI()
-	p.leafHash = tlog.LeafHash(tlog.Leaf(sub.Envelope, p.key))
+	var leaf [768]byte
+	p.leafHash = tlog.LeafHash(tlog.AppendLeaf(leaf[:0], p.eventID, sub.Envelope.Signature, p.key))
 	return p, nil
 }
 
-// verify checks the signature, on as many at once as there are processors.
-func (l *Ledger) verify(key seal.PublicKey, e seal.Envelope) error {
+// verify checks the signature of the event of that id, on as many at once as
+// there are processors.
+func (l *Ledger) verify(key seal.PublicKey, event custody.ID, signature []byte) error {
 	l.verifying <- struct{}{}
 	defer func() { <-l.verifying }()
-	return refusal(key.Verify(e), "signature")
+	return refusal(key.VerifyEventID(event, signature), "signature")
 }
 
 // refusal turns a seal.Error into the record's own kind of refusal.

@@ -86,9 +86,12 @@ func (w *statement) insert(name, query string, columns ...*column) {
 const idSize = len(custody.ID{})
 
 func (w *statement) events(events []*sealedEvent) {
-	n := len(events)
+	n, bytes := len(events), 0
+	for _, e := range events {
+		bytes += len(e.submission.Envelope.Payload)
+	}
 	index, kinds, ids, hashes := int8s(n), texts(n, 20), byteas(n, idSize), byteas(n, idSize)
-	payloads, sigs, spkis := byteas(n, 1200), byteas(n, 72), byteas(n, 91)
+	payloads, sigs, spkis := byteas(n, bytes/max(1, n)+1), byteas(n, 72), byteas(n, 91)
 	for _, e := range events {
 		index.int(e.index)
 		kinds.text(string(e.statement.Predicate.Kind))
@@ -129,7 +132,7 @@ func (w *statement) chains(events []*sealedEvent) {
 	}
 	n := len(order)
 	ids, types, seqs, heads, index, founded := byteas(n, idSize), texts(n, 12), int8s(n), byteas(n, idSize), int8s(n), int8s(n)
-	states, cases, abouts, orgs := texts(n, 400), byteas(n, idSize), byteas(n, idSize), byteas(n, idSize)
+	states, cases, abouts, orgs := texts(n, 640), byteas(n, idSize), byteas(n, idSize), byteas(n, idSize)
 	for _, id := range order {
 		c := last[id]
 		b, err := json.Marshal(c.State)
