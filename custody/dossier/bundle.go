@@ -141,12 +141,12 @@ func (s *shared) appendBundle(b []byte, e *Event, hint string) []byte {
 }
 
 // decodeBundle reads one event's bundle; only what appendBundle writes passes.
-// The payload is in memory of its own where payload is nil, else in that.
-func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey, memory *slab, payload []byte) (Event, error) {
-	c := cursor{rest: raw, path: path, memory: memory}
+// The event's id and leaf are left in the desk.
+func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.PublicKey, desk *desk) (Event, error) {
+	c := cursor{rest: raw, path: path, memory: &desk.slab}
 	var e Event
 	c.literal(bundleHead)
-	e.Envelope.Payload = c.base64(payload)
+	e.Envelope.Payload = c.base64(desk.payload)
 	c.literal(bundleSignature)
 	e.Envelope.Signature = c.base64(nil)
 	c.literal(bundleKey)
@@ -171,10 +171,10 @@ func (s *shared) decodeBundle(path string, raw []byte, keys map[string]seal.Publ
 		return Event{}, malformed(RuleBundle, path, "%w", err)
 	}
 	c.literal(bundleLeaf)
-	var leaf [768]byte
 	var text [1024]byte
-	body := tlog.AppendLeaf(leaf[:0], e.Envelope.EventID(), e.Envelope.Signature, e.Key)
-	c.derived("its leaf", base64.StdEncoding.AppendEncode(text[:0], body))
+	desk.id = e.Envelope.EventID()
+	desk.leaf = tlog.AppendLeaf(desk.leaf[:0], desk.id, e.Envelope.Signature, e.Key)
+	c.derived("its leaf", base64.StdEncoding.AppendEncode(text[:0], desk.leaf))
 	c.literal(bundleNote)
 	c.derived("its checkpoint", s.jsonNote)
 	c.literal(bundleHashes)

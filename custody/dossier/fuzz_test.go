@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody/dossier"
+	"github.com/evidence-custody/custodyd/custody/tlog"
 )
 
 // FuzzDecode: what is accepted encodes to the same bytes, within memory that
@@ -70,13 +71,16 @@ func showsEach(t *testing.T, b []byte, d *dossier.Dossier, why error) {
 	t.Helper()
 	var shown [][]byte
 	var mu sync.Mutex
-	each, err := dossier.DecodeEach(bytes.NewReader(b), int64(len(b)), dossier.DefaultLimits, func(_, _ []byte, events int) func() func(int, *dossier.Event) {
+	each, err := dossier.DecodeEach(bytes.NewReader(b), int64(len(b)), dossier.DefaultLimits, func(_, _ []byte, events int) func() func(dossier.Shown) {
 		shown = make([][]byte, events)
-		return func() func(int, *dossier.Event) {
-			return func(i int, e *dossier.Event) {
+		return func() func(dossier.Shown) {
+			return func(s dossier.Shown) {
 				mu.Lock()
 				defer mu.Unlock()
-				shown[i] = bytes.Clone(e.Envelope.Payload)
+				shown[s.Place] = bytes.Clone(s.Event.Envelope.Payload)
+				if s.ID != s.Event.Envelope.EventID() || !bytes.Equal(s.Leaf, tlog.Leaf(s.Event.Envelope, s.Event.Key)) {
+					t.Errorf("event %d is shown with another's id or leaf", s.Place)
+				}
 			}
 		}
 	})

@@ -66,14 +66,23 @@ func Decode(r io.ReaderAt, size int64, lim Limits) (*Dossier, error) {
 	return decode(r, size, lim, indexDirectory, nil)
 }
 
+// Shown is an event as it is read. Event has its payload while it is shown, and
+// then alone.
+type Shown struct {
+	Place int // in the dossier's Events
+	Event *Event
+	ID    evidence.Digest // event id: of the payload
+	Leaf  []byte          // the log entry; valid while it is shown
+}
+
 // Visitor is told the log document, the checkpoint and the number of events of
 // a dossier, before any of these is read. For each core that reads it returns,
-// when called, the function that is shown event i, ascending but not in one
-// sequence: then alone the event has its payload. nil: none is shown.
+// when called, the function that is shown events, ascending but not in one
+// sequence. nil: none is shown.
 //
 // Whether the whole is a dossier is not known yet. It may begin anew, where a
 // zip is not what it seemed.
-type Visitor func(log, checkpoint []byte, events int) func() func(i int, e *Event)
+type Visitor func(log, checkpoint []byte, events int) func() func(Shown)
 
 // DecodeEach is Decode that shows each event once, with its payload, and keeps
 // none: a long record then takes a third of the memory. Its Events are those
@@ -222,7 +231,7 @@ func (in *reading) readFiles() error {
 		batches = append(batches, a)
 		first = last
 	}
-	var visitor func() func(int, *Event)
+	var visitor func() func(Shown)
 	if decode && in.each != nil {
 		visitor = in.each(in.log, in.shared.note, count)
 	}
@@ -233,7 +242,7 @@ func (in *reading) readFiles() error {
 		wg.Go(func() {
 			w := &worker{reading: in, decode: decode}
 			if visitor != nil {
-				w.each, w.payload = visitor(), make([]byte, maxBundle)
+				w.each, w.desk.payload = visitor(), make([]byte, maxBundle)
 			}
 			for {
 				n := int(next.Add(1)) - 1

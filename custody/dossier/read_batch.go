@@ -13,10 +13,16 @@ type worker struct {
 	*reading
 	decode bool
 	buf    []byte // of one batch
-	slab   slab   // for what is kept
-	each   func(i int, e *Event)
-	// payload is where an event's payload is while each looks at it; nil where it
-	// is kept.
+	desk   desk
+	each   func(Shown)
+}
+
+// desk is where one event after the other is read.
+type desk struct {
+	slab slab            // for what is kept
+	id   evidence.Digest // of the event read last
+	leaf []byte          // and its leaf
+	// payload is where an event's payload is while it is shown; nil where it is kept.
 	payload []byte
 }
 
@@ -50,22 +56,22 @@ func (w *worker) readBatch(a batch) error {
 		switch {
 		case f.isBundle():
 			if w.decode {
-				*f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.slab, w.payload)
+				*f.event, f.err = w.shared.decodeBundle(f.name, raw, w.keys, &w.desk)
 				f.astray = f.astray || f.err == nil && f.name != bundlePath(f.event.Index)
 				if w.each != nil && f.err == nil {
-					w.each(first, f.event)
+					w.each(Shown{Place: first, Event: f.event, ID: w.desk.id, Leaf: w.desk.leaf})
 					f.event.Envelope.Payload = nil
 				}
 				first++
 			}
 		case strings.HasPrefix(f.name, consistency):
 			var made bool
-			f.proof, made, f.err = decodeProof(f.name, raw, &w.slab)
+			f.proof, made, f.err = decodeProof(f.name, raw, &w.desk.slab)
 			f.other = !made
 		case f.name == manifestPath && bytes.Equal(raw, w.manifest):
 			f.content = w.manifest
 		default:
-			f.content = w.slab.copy(raw)
+			f.content = w.desk.slab.copy(raw)
 		}
 	}
 	return nil

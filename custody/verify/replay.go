@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/ruling"
 	"github.com/evidence-custody/custodyd/custody/tlog"
 	"github.com/evidence-custody/custodyd/evidence"
@@ -28,10 +29,14 @@ func (r *reader) hear() error {
 	}
 	inParallel(len(r.opened), func() func(int) {
 		inclusions := tlog.NewInclusions(r.head.Size, r.head.Root)
+		var leaf []byte
 		return func(i int) {
 			o := &r.opened[i]
 			if !looked {
-				o.look(&r.d.Events[i], inclusions)
+				e := &r.d.Events[i]
+				id := e.Envelope.EventID()
+				leaf = tlog.AppendLeaf(leaf[:0], id, e.Envelope.Signature, e.Key)
+				o.look(dossier.Shown{Place: i, Event: e, ID: id, Leaf: leaf}, inclusions)
 			}
 			if o.entry.Statement == nil {
 				return

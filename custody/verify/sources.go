@@ -64,7 +64,7 @@ func asMalformed(err error) (*Finding, error) {
 // visit looks at each event as it is read, on the core that reads it. Where the
 // checkpoint is none that the log signed there is nothing to look for: read will
 // say so.
-func (r *reader) visit(log, checkpoint []byte, events int) func() func(int, *dossier.Event) {
+func (r *reader) visit(log, checkpoint []byte, events int) func() func(dossier.Shown) {
 	r.opened = nil
 	doc, err := custody.ParseLogDocument(log)
 	if err != nil {
@@ -78,8 +78,8 @@ func (r *reader) visit(log, checkpoint []byte, events int) func() func(int, *dos
 		return nil
 	}
 	r.opened = make([]openedEvent, events)
-	return func() func(int, *dossier.Event) {
+	return func() func(dossier.Shown) {
 		inclusions := tlog.NewInclusions(r.lookedAt.Size, r.lookedAt.Root)
-		return func(i int, e *dossier.Event) { r.opened[i].look(e, inclusions) }
+		return func(s dossier.Shown) { r.opened[s.Place].look(s, inclusions) }
 	}
 }

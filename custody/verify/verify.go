@@ -216,14 +216,13 @@ func (r *reader) showsGenesis() bool {
 
 // look reads what an event's payload says, and what follows from its bytes: all
 // for which the payload is needed.
-func (o *openedEvent) look(e *dossier.Event, inclusions *tlog.Inclusions) {
+func (o *openedEvent) look(s dossier.Shown, inclusions *tlog.Inclusions) {
+	e := s.Event
 	o.source = e
 	st, err := custody.Decode(e.Envelope.Payload)
 	o.invalid = err
-	id := e.Envelope.EventID()
-	var body [768]byte
-	leaf := tlog.LeafHash(tlog.AppendLeaf(body[:0], id, e.Envelope.Signature, e.Key))
-	o.entry = ruling.Entry{Index: e.Index, Leaf: leaf, EventID: id, Statement: st}
+	leaf := tlog.LeafHash(s.Leaf)
+	o.entry = ruling.Entry{Index: e.Index, Leaf: leaf, EventID: s.ID, Statement: st}
 	o.outside = inclusions.Verify(leaf, e.Index, e.Proof)
 	o.ok = st != nil // till the contrary is shown
 }
