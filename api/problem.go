@@ -40,6 +40,7 @@ var classes = map[string]class{
 	"stale-chain":            {409, "A link is not the head of its chain"},
 	"upload-closed":          {409, "The upload session is closed"},
 	"upload-incomplete":      {409, "Parts are missing"},
+	"erased":                 {410, "The item was disposed of"},
 	"length-required":        {411, "The body needs a Content-Length"},
 	"too-large":              {413, "The request is too large"},
 	"unsupported-media-type": {415, "The body's media type does not apply here"},
@@ -139,6 +140,7 @@ func describe(err error) (wire.Problem, map[string]string) {
 		truncated   *registrar.Truncated
 		full        *registrar.Full
 		damaged     *registrar.Damaged
+		erased      *registrar.Erased
 		unavailable *registrar.Unavailable
 	)
 	switch {
@@ -197,6 +199,8 @@ func describe(err error) (wire.Problem, map[string]string) {
 		p, h := problem("copy-damaged", fmt.Sprintf("block %d (bytes %d to %d) of the service's copy is not what was deposited: nothing of it is served, and an event says so", damaged.Block, damaged.Offset, damaged.Offset+uint64(damaged.Length)-1))
 		p.Rule = damaged.Reason
 		return p, h
+	case errors.As(err, &erased):
+		return problem("erased", erased.Error())
 	case errors.As(err, &unavailable):
 		p, h := problem("unavailable", "the same request may be sent again")
 		h["Retry-After"] = strconv.Itoa(int(max(1, unavailable.After/time.Second)))

@@ -177,17 +177,47 @@ func (a *app) confirmCommand() *cobra.Command {
 }
 
 func (a *app) approveCommand() *cobra.Command {
-	var whom string
-	cmd := a.acting("approve ITEM...", "Consent to another person's assumption of custody", "approved", custody.KindApproved,
+	var whom, action string
+	cmd := a.acting("approve ITEM...", "Consent to another person's assumption of custody, or disposal", "approved", custody.KindApproved,
 		func(ctx context.Context, d *desk.Desk, items []evidence.Digest, told desk.Telling) (desk.Recorded, error) {
 			party, err := parseParty("--for", whom)
 			if err != nil {
 				return desk.Recorded{}, err
 			}
-			return d.Approve(ctx, desk.Approval{Items: items, For: party, Telling: told})
+			approved, ok := map[string]custody.ApprovedAction{"assume": custody.ActionAssume, "dispose": custody.ActionDispose}[action]
+			if !ok {
+				return desk.Recorded{}, usagef("--action %q is neither assume nor dispose", action)
+			}
+			if approved == custody.ActionDispose && len(items) != 1 {
+				return desk.Recorded{}, usagef("each disposal is approved by itself: name one item")
+			}
+			return d.Approve(ctx, desk.Approval{Items: items, For: party, Action: approved, Telling: told})
 		})
-	cmd.Flags().StringVar(&whom, "for", "", "ORGANISATION/PERSON who will assume custody")
-	return examples(required(cmd, "for"), "custody approve ITEM --for ORG/PERSON")
+	cmd.Flags().StringVar(&whom, "for", "", "ORGANISATION/PERSON who will do it")
+	cmd.Flags().StringVar(&action, "action", "assume", "what they will do: assume or dispose")
+	return examples(required(cmd, "for"), "custody approve ITEM --for ORG/PERSON", "custody approve ITEM --action dispose --for ORG/PERSON")
+}
+
+func (a *app) disposeCommand() *cobra.Command {
+	var approval, authority, method string
+	cmd := a.acting("dispose ITEM", "Dispose of an item that you hold, by order; it cannot be undone", "disposed", custody.KindDisposed,
+		func(ctx context.Context, d *desk.Desk, items []evidence.Digest, told desk.Telling) (desk.Recorded, error) {
+			if len(items) != 1 {
+				return desk.Recorded{}, usagef("each disposal is an act of its own: name one item")
+			}
+			id, err := parseID("--approval", approval)
+			if err != nil {
+				return desk.Recorded{}, err
+			}
+			return d.Dispose(ctx, desk.Disposal{Item: items[0], Approval: id, Authority: custody.DisposalAuthority(authority),
+				Method: custody.DisposalMethod(method), Telling: told})
+		})
+	cmd.Long = "Dispose of an item, with another person's approval (custody approve --action dispose). Its dossier is\nverified first. Nothing can be done to the item afterwards. Of a deposited image, the service destroys the\nkey that its stored bytes are encrypted under and records that; what was stored in plain is not erased.\nCopies that were handed out, and backups, are out of its reach. Tell the order's words: --detail authority=..."
+	cmd.Flags().StringVar(&approval, "approval", "", "leaf hash of the other person's approval (leafHash in its --json)")
+	cmd.Flags().StringVar(&authority, "authority", "", "court-order, law or superior")
+	cmd.Flags().StringVar(&method, "method", "", "returned or destroyed; of a deposited image always key-destroyed")
+	return examples(required(cmd, "approval", "authority"), `custody dispose ITEM --approval LEAF --authority court-order --detail authority="Order of the Sessions Court, 12/2026"`,
+		"custody dispose ITEM --approval LEAF --authority court-order --method returned")
 }
 
 func (a *app) assumeCommand() *cobra.Command {

@@ -64,6 +64,14 @@ func (l *Ledger) effect(ctx context.Context, tx *sql.Tx, e *sealedEvent) error {
 			return fmt.Errorf("couldn't note a reading back: %w", err)
 		}
 	}
+	if x.DataKey != "" {
+		// The row is all that the database has of it; what PostgreSQL keeps on
+		// its disk until it vacuums, in its log and in backups, is wrapped by a
+		// key that a rotation retires (migrations/BACKUP.md).
+		if err := changeOne(ctx, tx, docket.ErrClosed, `DELETE FROM custody.data_keys WHERE object_key = $1`, x.DataKey); err != nil {
+			return fmt.Errorf("couldn't destroy the data key: %w", err)
+		}
+	}
 	if x.Report != nil {
 		r := *x.Report
 		r.ID = e.event

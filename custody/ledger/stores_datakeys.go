@@ -130,3 +130,11 @@ func (l *Ledger) RetireWrappingKey(ctx context.Context, id string) error {
 			AND NOT EXISTS (SELECT FROM custody.data_keys WHERE wrapping = $1)`, id, l.now()))
 	})
 }
+
+// Undestroyed lists the artifacts whose item was disposed of and whose data key
+// is still there: what a crash between the two leaves to be done.
+func (l *Ledger) Undestroyed(ctx context.Context) ([]docket.Artifact, error) {
+	rows, err := l.db.QueryContext(ctx, `SELECT `+artifactColumns+` FROM custody.artifacts WHERE key IN (SELECT object_key FROM custody.data_keys)
+		AND item IN (SELECT l.chain FROM custody.events e JOIN custody.links l ON l.index = e.index WHERE e.kind = 'item.disposed') ORDER BY item`)
+	return collect(rows, err, scanInto(artifactInto))
+}

@@ -181,3 +181,13 @@ type Damaged struct {
 func (e *Damaged) Error() string {
 	return fmt.Sprintf("the store's copy of item %s is damaged in block %d, bytes %d to %d: %s", e.Item.Short(), e.Block, e.Offset, e.Offset+uint64(e.Length)-1, e.Reason)
 }
+
+// Erased: the item was disposed of. The key of its stored bytes is destroyed or
+// about to be, or they were stored in plain: nobody is served them any more.
+type Erased struct {
+	Item evidence.Digest
+}
+
+func (e *Erased) Error() string {
+	return fmt.Sprintf("item %s was disposed of: its stored bytes are not served any more", e.Item.Short())
+}

@@ -50,7 +50,7 @@ type Chain struct {
 	Head
 	Type  string // "log", "org", "key", "case", "item", "grant", "observations", "access"
 	Index uint64 // of the event that set Seq
-	State string // the state machine's word: "open", "held", "in-transit", "certified", …; "" where a type has none
+	State string // the state machine's word: "open", "held", "in-transit", "disposed", "certified", …; "" where a type has none
 }
 
 // LogDocument is the founding document of the log.
@@ -153,7 +153,7 @@ type Item struct {
 	Parent      *evidence.Digest
 	Document    []byte          // exact; nil where withheld
 	Founding    evidence.Digest // event id of item.registered or artifact.deposited
-	State       string          // "held" or "in-transit"
+	State       string          // "held", "in-transit" or "disposed"
 	Holder      Party           // in transit: the releaser, who stays answerable
 	Transit     *Transit
 	CustodyLeaf evidence.Digest // leaf hash of the event that gave Holder custody: basis of a grant

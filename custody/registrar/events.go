@@ -76,6 +76,7 @@ func (r *Registrar) AppendEvent(ctx context.Context, c Caller, s Submission) (Ap
 	if err != nil {
 		return Appended{}, fault("ledger", err)
 	}
+	r.disposed(ctx, st)
 	out, err := r.witnessed(ctx, true, receipts...)
 	if err != nil {
 		return Appended{}, err

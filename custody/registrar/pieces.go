@@ -135,6 +135,9 @@ func (r *Registrar) damaged(ctx context.Context, c *fixity.Copy, err error) erro
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
+	if gone := r.gone(ctx, c.Item(), err); gone != nil {
+		return gone
+	}
 	return &Unavailable{What: "vault", After: retryAfter, Cause: fmt.Errorf("item %s: %w", c.Item().Short(), err)}
 }
 

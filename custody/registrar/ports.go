@@ -63,6 +63,9 @@ type Ledger interface {
 	ExpiredUploads(ctx context.Context, at time.Time) ([]docket.Upload, error)
 
 	Artifact(ctx context.Context, item custody.ID) (docket.Artifact, error)
+	// Undestroyed lists artifacts whose item was disposed of and whose data key
+	// is still there.
+	Undestroyed(ctx context.Context) ([]docket.Artifact, error)
 	ArtifactsBySHA256(ctx context.Context, sum evidence.Digest) ([]docket.Artifact, error)
 	Report(ctx context.Context, id custody.ID) (docket.Report, error)
 	ReportFile(ctx context.Context, id custody.ID, name string) (docket.ReportFile, error)
@@ -128,6 +131,8 @@ type Vault interface {
 	Abort(ctx context.Context, o Object) error
 	// What fixity.Copy reads blocks through; nothing else does.
 	fixity.Store
+	// Locked returns the lock under which a version is kept, as the store says.
+	Locked(ctx context.Context, key, version string) (custody.RetentionMode, time.Time, error)
 	// Bucket names the bucket, for the record of where an artifact lies.
 	Bucket() string
 	// Ready reports whether the store answers.

@@ -34,6 +34,9 @@ func (r *Registrar) reading(ctx context.Context, c Caller, artifact, request cus
 	case !ok:
 		return nil, docket.Artifact{}, &Forbidden{Rule: "access.not-granted", Message: "the item is not held by your organisation, and no unexpired grant of its bytes is to it"}
 	}
+	if err := r.readable(ctx, b.Item); err != nil {
+		return nil, docket.Artifact{}, err
+	}
 	a, err := r.ledger.Artifact(ctx, b.Item)
 	return e, a, found("artifact", err)
 }

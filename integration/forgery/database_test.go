@@ -40,6 +40,13 @@ func refound(t *testing.T, m *matter, data string) {
 	for _, name := range []string{"service.pem", "log.pem", "log-mldsa.pem"} {
 		copyDir(t, filepath.Join(m.data, "keys", name), filepath.Join(data, "keys", name))
 	}
+	wrapping, err := filepath.Glob(filepath.Join(m.data, "keys", "kek-*.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range wrapping {
+		copyDir(t, path, filepath.Join(data, "keys", filepath.Base(path)))
+	}
 	copyDir(t, filepath.Join(m.data, "store"), filepath.Join(data, "store"))
 	ctx := stage.Context(t)
 	pg, err := localpg.Start(ctx, localpg.Options{Dir: filepath.Join(data, "postgres"), SocketDir: stage.SocketDir(t, data), Runner: runner})

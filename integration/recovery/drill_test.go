@@ -215,7 +215,7 @@ func TestLostAndDamagedObjects(t *testing.T) {
 		t.Errorf("without reading bytes: %+v", quick.Problems)
 	}
 	r := check(t, o)
-	if len(r.Problems) != 2 || !strings.Contains(r.Problems[0].What+r.Problems[1].What, "its bytes have SHA-256") {
+	if len(r.Problems) != 2 || !strings.Contains(r.Problems[0].What+r.Problems[1].What, "is not as it was deposited: digest-mismatch") {
 		t.Errorf("with bytes: %+v", r.Problems)
 	}
 	// Where an artifact lies is kept outside the events; a superuser who makes

@@ -129,7 +129,7 @@ func CopyKeys(t testing.TB, from, to string) {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"service.pem", "log.pem", "log-mldsa.pem"} {
+	for _, name := range keyFiles(t, from) {
 		b, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, name), b, 0o600)
@@ -138,4 +138,19 @@ func CopyKeys(t testing.TB, from, to string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// keyFiles are the names of a service's keys: its own, and what the keys of
+// evidence are wrapped by.
+func keyFiles(t testing.TB, dir string) []string {
+	t.Helper()
+	names := []string{"service.pem", "log.pem", "log-mldsa.pem"}
+	wrapping, err := filepath.Glob(filepath.Join(dir, "kek-*.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range wrapping {
+		names = append(names, filepath.Base(path))
+	}
+	return names
 }

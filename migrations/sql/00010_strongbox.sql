@@ -27,6 +27,9 @@ CREATE TABLE custody.data_keys (
 );
 CREATE INDEX data_keys_wrapping ON custody.data_keys (wrapping, object_key);
 
+-- Disposals are few, and looked for at every start: was each carried out?
+CREATE INDEX events_disposed ON custody.events (index) WHERE kind = 'item.disposed';
+
 -- A lost data key is lost evidence, whoever asks.
 -- +goose StatementBegin
 CREATE FUNCTION custody.guard_data_key() RETURNS trigger LANGUAGE plpgsql AS $$

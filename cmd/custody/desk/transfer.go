@@ -203,21 +203,26 @@ func (d *Desk) Confirm(ctx context.Context, in Confirmation) (Confirmed, error) 
 	return out, err
 }
 
-// Approval consents to another person's assumption of custody.
+// Approval consents to what another person will do: assume custody, where
+// Action is empty, or dispose of an item.
 type Approval struct {
 	Items   []evidence.Digest
 	For     custody.Party
+	Action  custody.ApprovedAction
 	Telling Telling
 }
 
 // Approve signs the second person's consent.
 func (d *Desk) Approve(ctx context.Context, in Approval) (Recorded, error) {
+	if in.Action == "" {
+		in.Action = custody.ActionAssume
+	}
 	return d.perform(ctx, func() (act, error) {
 		verified, err := d.VerifyItems(ctx, in.Items...)
 		if err != nil {
 			return act{}, err
 		}
-		return act{body: &custody.Approved{Action: custody.ActionAssume, For: in.For, Items: custody.SortedIDs(in.Items...),
+		return act{body: &custody.Approved{Action: in.Action, For: in.For, Items: custody.SortedIDs(in.Items...),
 			Org: d.Key.Organisation}, telling: in.Telling, verified: verified}, nil
 	})
 }

@@ -94,6 +94,18 @@ func parseWrapping(b []byte) (*strongbox.WrappingKey, error) {
 	return strongbox.NewWrappingKey(block.Bytes)
 }
 
+// FirstWrapping is the key-encryption key of a service that has none yet: where
+// files of some were put beside its other keys, as for replicas that are started
+// together, the first by name; else MakeWrapping.
+func (p Place) FirstWrapping(ctx context.Context, uri string) (Wrapping, error) {
+	there, err := filepath.Glob(filepath.Join(p.Dir, wrappingPrefix+"*.pem"))
+	if err != nil || len(there) == 0 || uri != "" {
+		return p.MakeWrapping(ctx, uri)
+	}
+	id, _ := strings.CutPrefix(strings.TrimSuffix(filepath.Base(there[0]), ".pem"), wrappingPrefix)
+	return p.FindWrapping(ctx, id)
+}
+
 // MakeWrapping makes a key-encryption key: a new file in the directory of the
 // keys, or, where uri names a key of a KMS, the newest version that is there.
 func (p Place) MakeWrapping(ctx context.Context, uri string) (Wrapping, error) {

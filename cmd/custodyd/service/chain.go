@@ -97,7 +97,7 @@ func explainKeys(err error, place keysafe.Place, document []byte) error {
 		return err
 	}
 	return fmt.Errorf("couldn't go on: the database holds a log, and its keys are not here: %w. Every replica serves one log with the same keys: "+
-		"copy service.pem and log.pem, and log-mldsa.pem where there is one (mode 600), from the keys_dir of a running replica, or from the backup of the keys, into %s; or name with keys_dir, service_key, log_key and log_mldsa_key where they are", err, place.Dir)
+		"copy service.pem and log.pem, and log-mldsa.pem and kek-….pem where there are such (mode 600), from the keys_dir of a running replica, or from the backup of the keys, into %s; or name with keys_dir, service_key, log_key and log_mldsa_key where they are", err, place.Dir)
 }
 
 // explainAltered says what to do about a database that was put back.
@@ -148,7 +148,17 @@ func (s *Service) tidy(ctx context.Context) {
 	} else if n > 0 {
 		s.o.Log.Info("expired uploads", "count", n)
 	}
+	s.finishDisposals(ctx)
 	if err := s.ledger.Forget(ctx); err != nil {
 		s.o.Log.Warn("couldn't forget expired tokens", "error", err)
+	}
+}
+
+// finishDisposals does what a crash left of disposals.
+func (s *Service) finishDisposals(ctx context.Context) {
+	if n, err := s.registrar.FinishDisposals(ctx); err != nil {
+		s.o.Log.Error("couldn't destroy the keys of all disposed items' bytes", "error", err)
+	} else if n > 0 {
+		s.o.Log.Info("carried out disposals that were interrupted", "count", n)
 	}
 }

@@ -29,6 +29,7 @@ type CheckResult struct {
 	Signed    uint64    `json:"signed"`    // size of the newest checkpoint kept beside the keys; 0 for none
 	Artifacts uint64    `json:"artifacts"` // looked at in the store
 	Bytes     uint64    `json:"bytes"`     // read and hashed again
+	Erased    uint64    `json:"erased"`    // artifacts of disposed items, whose key was destroyed: nothing to read
 	Tiles     uint64    `json:"tiles"`     // of the log in the store, bundles included: read and compared
 	Problems  []Problem `json:"problems"`
 }
@@ -190,7 +191,17 @@ func kept(a docket.Artifact) uint64 {
 // it block by block.
 func checkSealed(ctx context.Context, l *ledger.Ledger, sh shelf, a docket.Artifact, bytes bool, result *CheckResult) error {
 	about := a.Item.String()
-	switch _, err := sh.keys.DataKey(ctx, a.Key); {
+	_, err := sh.keys.DataKey(ctx, a.Key)
+	disposed, asked := wasDisposed(ctx, l, a.Item)
+	switch {
+	case asked != nil:
+		return asked
+	case disposed && errors.Is(err, fixity.ErrNoKey):
+		result.Erased++
+		return nil
+	case disposed:
+		result.problem(about, "it was disposed of, and its data key is still there: the next start of the service destroys it")
+		return nil
 	case errors.Is(err, fixity.ErrNoKey):
 		result.problem(about, "it is encrypted, and its data key is gone")
 		return nil
@@ -228,6 +239,14 @@ func checkSealed(ctx context.Context, l *ledger.Ledger, sh shelf, a docket.Artif
 		result.problem(about, "its bytes have SHA-256 %s, deposited was %s", sum, a.SHA256)
 	}
 	return nil
+}
+
+func wasDisposed(ctx context.Context, l *ledger.Ledger, item custody.ID) (bool, error) {
+	c, err := l.Chain(ctx, item)
+	if err != nil {
+		return false, err
+	}
+	return c.State.Item != nil && c.State.Item.Phase == custody.PhaseDisposed, nil
 }
 
 // rehash reads an object whole.

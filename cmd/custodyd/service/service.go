@@ -138,6 +138,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.tasks.Go(func() { gallery.Run(s.life, shelveEvery) })
+	s.tasks.Go(func() { s.finishDisposals(s.life) })
 	s.keepTime()
 	return nil
 }

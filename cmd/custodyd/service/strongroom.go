@@ -141,7 +141,13 @@ func (s *strongroom) unwrap(ctx context.Context, row docket.DataKey) (*strongbox
 // somebody wants to read. It returns the current one's id, or "".
 func (s *strongroom) ready(ctx context.Context, encrypt bool, uri string) (string, error) {
 	if encrypt {
-		if _, err := s.book.AddWrappingKey(ctx, "", func() (docket.WrappingKey, error) { return s.prepare(ctx, uri) }); err != nil {
+		if _, err := s.book.AddWrappingKey(ctx, "", func() (docket.WrappingKey, error) {
+			w, err := s.place.FirstWrapping(ctx, uri)
+			if err != nil {
+				return docket.WrappingKey{}, err
+			}
+			return s.known(ctx, w)
+		}); err != nil {
 			return "", fmt.Errorf("couldn't make the key-encryption key: %w", err)
 		}
 	}
@@ -201,7 +207,7 @@ func (s *strongroom) explain(k docket.WrappingKey, err error) error {
 	if keysafe.InKMS(k.ID) {
 		where = "see that VAULT_ADDR and the token reach the KMS that has it"
 	}
-	return fmt.Errorf("couldn't open the evidence's keys: %d objects are encrypted under key-encryption key %s, and it is not here: %w: %s", k.Wraps, k.ID, err, where)
+	return fmt.Errorf("couldn't open the evidence's keys: those of %d objects are wrapped by key-encryption key %s, and every replica needs it: %w: %s", k.Wraps, k.ID, err, where)
 }
 
 // openStrongroom has every key-encryption key at hand before anything is served.

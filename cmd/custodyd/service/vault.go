@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/fixity"
@@ -136,6 +137,12 @@ func (s shelf) kept(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", fixity.ErrShort, err)
 	}
 	return err
+}
+
+// Locked asks the store how long an object is locked.
+func (s shelf) Locked(ctx context.Context, key, version string) (custody.RetentionMode, time.Time, error) {
+	o, err := s.store.Stat(ctx, key, version)
+	return custody.RetentionMode(o.Mode), o.RetainUntil, s.kept(ctx, err)
 }
 
 // DataKey unwraps the key that an object is encrypted under.

@@ -24,12 +24,13 @@ type Effects struct {
 	Report     *Report       // inserted
 	Invitation *custody.ID   // spent: must exist, be unexpired and unspent, else ErrSpent
 	Upload     *custody.ID   // becomes finished
+	DataKey    string        // object whose data key is destroyed: every copy that the database has; must be there
 	Fixity     *FixityEffect // of a fixity event; nil: it ended a reading that nobody held
 }
 
 // None reports whether there is nothing to do beside the append.
 func (e Effects) None() bool {
-	return e.Artifact == nil && e.Report == nil && e.Invitation == nil && e.Upload == nil
+	return e.Artifact == nil && e.Report == nil && e.Invitation == nil && e.Upload == nil && e.DataKey == ""
 }
 
 // Act is what the service states about itself, on the one chain that its body
