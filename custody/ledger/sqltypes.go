@@ -48,6 +48,30 @@ func (v idPtr) Scan(src any) error {
 	return nil
 }
 
+// numbers reads an integer[].
+type numbers struct{ to *[]int }
+
+func (v numbers) Scan(src any) error {
+	var list pq.Int64Array
+	if err := list.Scan(src); err != nil {
+		return err
+	}
+	*v.to = nil
+	for _, n := range list {
+		*v.to = append(*v.to, int(n))
+	}
+	return nil
+}
+
+// numberArray is an integer[] parameter.
+func numberArray(list []int) any {
+	out := make(pq.Int64Array, len(list))
+	for i, n := range list {
+		out[i] = int64(n)
+	}
+	return out
+}
+
 // idArg is a parameter that is null for nil.
 func idArg(id *custody.ID) any {
 	if id == nil {

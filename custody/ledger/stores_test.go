@@ -113,6 +113,34 @@ func TestUploads(t *testing.T) {
 	if err != nil || len(parts) != 2 || !bytes.Equal(parts[1].Leaves, part(2).Leaves) {
 		t.Errorf("%+v %v", parts, err)
 	}
+	// The store lost a part: it is to come again, with the same bytes.
+	if err := l.LoseParts(ctx, id, []int{2}); err != nil {
+		t.Error(err)
+	}
+	if u, err := l.Upload(ctx, id); err != nil || !slices.Equal(u.Lost, []int{2}) || u.Frontier != 2 {
+		t.Errorf("lost are %v of %d (%v)", u.Lost, u.Frontier, err)
+	}
+	again := part(2)
+	again.ETag = "other"
+	other := part(2)
+	other.Leaves = evidence.JoinLeaves([]evidence.Digest{evidence.Sum(nil)})
+	for name, step := range map[string]struct {
+		part docket.UploadPart
+		err  error
+	}{"not lost": {part(1), docket.ErrClosed}, "of other bytes": {other, docket.ErrClosed}} {
+		if err := l.RestorePart(ctx, id, step.part); !errors.Is(err, step.err) {
+			t.Errorf("a part %s is restored: %v", name, err)
+		}
+	}
+	if err := l.RestorePart(ctx, id, again); err != nil {
+		t.Error(err)
+	}
+	if u, err := l.Upload(ctx, id); err != nil || len(u.Lost) != 0 {
+		t.Errorf("lost are %v (%v)", u.Lost, err)
+	}
+	if parts, err := l.UploadParts(ctx, id); err != nil || parts[1].ETag != "other" {
+		t.Errorf("%+v %v", parts, err)
+	}
 	if err := l.SetUpload(ctx, id, docket.UploadCompleting, []byte("envelope"), ""); err != nil {
 		t.Error(err)
 	}
@@ -127,6 +155,9 @@ func TestUploads(t *testing.T) {
 	}
 	if err := l.SetUpload(ctx, id, docket.UploadAborted, nil, ""); err != nil {
 		t.Error(err)
+	}
+	if err := l.LoseParts(ctx, id, []int{1}); !errors.Is(err, docket.ErrClosed) {
+		t.Errorf("an aborted upload loses parts: %v", err)
 	}
 	if err := l.SetUpload(ctx, id, docket.UploadOpen, nil, ""); !errors.Is(err, docket.ErrClosed) {
 		t.Errorf("an aborted upload opens again: %v", err)

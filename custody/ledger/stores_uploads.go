@@ -10,12 +10,12 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 )
 
-const uploadColumns = `id, s3_upload, bucket, object_key, owner_key, case_id, parent, file_name, size, part_size, frontier, hash_state,
+const uploadColumns = `id, s3_upload, bucket, object_key, owner_key, case_id, parent, file_name, size, part_size, frontier, lost, hash_state,
 	status, coalesce(finish, ''), coalesce(version, ''), expires, created, encoding`
 
 func uploadInto(u *docket.Upload) []any {
 	return []any{idValue{&u.ID}, &u.S3Upload, &u.Bucket, &u.ObjectKey, idValue{&u.Owner}, idValue{&u.Case}, idPtr{&u.Parent}, &u.FileName,
-		&u.Size, &u.PartSize, &u.Frontier, &u.HashState, &u.Status, &u.Finish, &u.Version, &u.Expires, &u.Created, &u.Encoding}
+		&u.Size, &u.PartSize, &u.Frontier, numbers{&u.Lost}, &u.HashState, &u.Status, &u.Finish, &u.Version, &u.Expires, &u.Created, &u.Encoding}
 }
 
 // BeginUpload keeps a new session with the data key of its object, both or neither.
@@ -108,6 +108,30 @@ func (l *Ledger) AddPart(ctx context.Context, id custody.ID, p docket.UploadPart
 			return unavailable(err)
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE custody.uploads SET frontier = $2, hash_state = $3, expires = $4 WHERE id = $1`, id[:], p.N, notNil(hashState), expires)
+		return unavailable(err)
+	})
+}
+
+// LoseParts notes that the store has not what it had acknowledged of an upload
+// that is being completed, and opens it again: the parts are to be sent once
+// more. ErrClosed: it is finished or aborted.
+func (l *Ledger) LoseParts(ctx context.Context, id custody.ID, lost []int) error {
+	err := changeOne(ctx, l.db, docket.ErrClosed, `UPDATE custody.uploads SET status = 'open', finish = NULL, lost = $2
+		WHERE id = $1 AND status IN ('open', 'completing')`, id[:], numberArray(lost))
+	return unavailable(err)
+}
+
+// RestorePart notes that the store has a lost part after all, whose bytes are
+// the same. ErrClosed: it isn't lost, its bytes are others, or the session is
+// not open.
+func (l *Ledger) RestorePart(ctx context.Context, id custody.ID, p docket.UploadPart) error {
+	return inTx(ctx, l.db, func(tx *sql.Tx) error {
+		err := changeOne(ctx, tx, docket.ErrClosed, `UPDATE custody.uploads SET lost = array_remove(lost, $2)
+			WHERE id = $1 AND status = 'open' AND $2 = ANY (lost)`, id[:], p.N)
+		if err == nil {
+			err = changeOne(ctx, tx, docket.ErrClosed, `UPDATE custody.upload_parts SET etag = $3, crc64 = $4 WHERE upload = $1 AND n = $2 AND leaves = $5`,
+				id[:], p.N, p.ETag, notNil(p.CRC64), notNil(p.Leaves))
+		}
 		return unavailable(err)
 	})
 }

@@ -65,6 +65,9 @@ func (r *Registrar) finish(ctx context.Context, c Caller, u docket.Upload, sub d
 	if u.Frontier < partCount(u) {
 		return Deposit{}, &Conflict{Code: CodeUploadIncomplete, Message: fmt.Sprintf("%d of %d parts are there; part %d is next", u.Frontier, partCount(u), u.Frontier+1)}
 	}
+	if len(u.Lost) > 0 {
+		return Deposit{}, &Conflict{Code: CodeUploadIncomplete, Message: fmt.Sprintf("the store lacks %d parts that it acknowledged, the first of them part %d: send them again", len(u.Lost), u.Lost[0])}
+	}
 	return r.commit(ctx, c, u, sub, body)
 }
 
@@ -126,6 +129,9 @@ func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub d
 	// Again after a crash here: the vault finds the object it completed before.
 	object, err := r.vault.Complete(ctx, objectOf(u), stored)
 	if err != nil {
+		if lost := r.lostParts(ctx, u, stored, err); lost != nil {
+			return Deposit{}, lost
+		}
 		return Deposit{}, vaultFault(err)
 	}
 	sub.Effects = docket.Effects{Upload: &u.ID, Artifact: &docket.Artifact{Item: body.Item, Case: body.Case, SHA256: m.SHA256, Size: m.Size,
@@ -139,6 +145,31 @@ func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub d
 		return Deposit{}, fault("ledger", err)
 	}
 	return r.deposit(ctx, receipts[0], receipts[1])
+}
+
+// lostParts looks, after an object could not be completed, whether the store
+// has what it acknowledged. What it lacks is to be sent again; where it has
+// nothing at all any more, the session is over. nil: that isn't why.
+func (r *Registrar) lostParts(ctx context.Context, u docket.Upload, stored []StoredPart, cause error) error {
+	if ctx.Err() != nil || errors.Is(cause, ErrVaultFull) {
+		return nil
+	}
+	lost, err := r.vault.Lacking(ctx, objectOf(u), stored)
+	switch {
+	case errors.Is(err, docket.ErrNotFound):
+		r.log.ErrorContext(ctx, "the store has nothing any more of an upload whose parts it acknowledged", "upload", u.ID.Short(), "error", cause)
+		if err := r.abort(ctx, u); err != nil {
+			return err
+		}
+		return &Conflict{Code: CodeUploadClosed, Message: "the store has nothing of this upload any more, though it acknowledged its parts; begin again"}
+	case err != nil || len(lost) == 0:
+		return nil
+	}
+	r.log.ErrorContext(ctx, "the store lacks parts that it acknowledged", "upload", u.ID.Short(), "parts", lost, "error", cause)
+	if err := r.ledger.LoseParts(ctx, u.ID, lost); err != nil {
+		return fault("ledger", err)
+	}
+	return &Conflict{Code: CodeUploadIncomplete, Message: fmt.Sprintf("the store lacks %d parts that it acknowledged, the first of them part %d: send them again", len(lost), lost[0])}
 }
 
 func (r *Registrar) deposit(ctx context.Context, deposited, received docket.Receipt) (Deposit, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -62,9 +63,33 @@ func (r *Registrar) samePart(ctx context.Context, id custody.ID, p Part, content
 		if !bytes.Equal(have.Leaves, evidence.JoinLeaves(content.Leaves())) {
 			return PartReceipt{}, &Conflict{Code: CodePartConflict, Message: fmt.Sprintf("part %d is there with other content", p.Number)}
 		}
-		return PartReceipt{Number: p.Number, Size: p.Size, Blocks: content.Root(), Next: u.Frontier + 1}, nil
+		if slices.Contains(u.Lost, p.Number) {
+			if err := r.storeAgain(ctx, u, have, content); err != nil {
+				return PartReceipt{}, err
+			}
+			u.Lost = slices.DeleteFunc(u.Lost, func(n int) bool { return n == p.Number })
+		}
+		next := u.Frontier + 1
+		if len(u.Lost) > 0 {
+			next = slices.Min(u.Lost)
+		}
+		return PartReceipt{Number: p.Number, Size: p.Size, Blocks: content.Root(), Next: next}, nil
 	}
 	return PartReceipt{}, fmt.Errorf("couldn't find part %d below the frontier %d", p.Number, u.Frontier)
+}
+
+// storeAgain gives the store a part that it had acknowledged and lost. Its
+// bytes are those in the digests, so nothing is hashed into them again.
+func (r *Registrar) storeAgain(ctx context.Context, u docket.Upload, row docket.UploadPart, content *parcel.Parcel) error {
+	part, err := r.vault.PutPart(ctx, objectOf(u), row.N, content)
+	if err != nil {
+		return vaultFault(err)
+	}
+	row.ETag, row.CRC64 = part.ETag, part.CRC64
+	if err := r.ledger.RestorePart(ctx, u.ID, row); err != nil && !errors.Is(err, docket.ErrClosed) { // another request restored it
+		return fault("ledger", err)
+	}
+	return nil
 }
 
 // placePart stores the part, takes it into the digests when its predecessors

@@ -58,6 +58,11 @@ type Ledger interface {
 	// AddPart stores part Frontier+1 with the hash state after it, in one
 	// transaction; ErrClosed where the session is not open any more.
 	AddPart(ctx context.Context, id custody.ID, p docket.UploadPart, hashState []byte, expires time.Time) error
+	// LoseParts opens a session again of which the store turned out to lack
+	// parts; RestorePart notes that it has one of them, with the same bytes.
+	// ErrClosed where the session, or the part, is not of the kind.
+	LoseParts(ctx context.Context, id custody.ID, lost []int) error
+	RestorePart(ctx context.Context, id custody.ID, p docket.UploadPart) error
 	// CompleteUpload remembers the completed object's version.
 	SetUpload(ctx context.Context, id custody.ID, status docket.UploadStatus, finish []byte, version string) error
 	ExpiredUploads(ctx context.Context, at time.Time) ([]docket.Upload, error)
@@ -127,6 +132,10 @@ type Vault interface {
 	// Complete makes the parts one object. Again after an unknown outcome: the
 	// same object.
 	Complete(ctx context.Context, o Object, parts []StoredPart) (StoredObject, error)
+	// Lacking asks the store which of the parts it does not have as they were
+	// acknowledged, in ascending order. docket.ErrNotFound: it has nothing of the
+	// object any more.
+	Lacking(ctx context.Context, o Object, parts []StoredPart) ([]int, error)
 	// Abort discards an object that was not completed.
 	Abort(ctx context.Context, o Object) error
 	// What fixity.Copy reads blocks through; nothing else does.

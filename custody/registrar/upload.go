@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -127,7 +128,12 @@ func uploadView(u docket.Upload) (Upload, error) {
 	out := Upload{Legacy: h.Legacy(), ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
 		Parts: partCount(u), Next: u.Frontier + 1, Window: window(u.PartSize), Expires: u.Expires}
 	for n := 1; n <= u.Frontier; n++ {
-		out.Received = append(out.Received, n)
+		if !slices.Contains(u.Lost, n) {
+			out.Received = append(out.Received, n)
+		}
+	}
+	if len(u.Lost) > 0 {
+		out.Next = slices.Min(u.Lost)
 	}
 	return out, nil
 }
@@ -161,7 +167,7 @@ func (r *Registrar) Upload(ctx context.Context, c Caller, id evidence.Digest) (U
 	if err != nil {
 		return Upload{}, err
 	}
-	if u.Status == docket.UploadAborted {
+	if u.Status == docket.UploadAborted || u.Status == docket.UploadOpen && !r.now().Before(u.Expires) {
 		return Upload{}, &NotFound{What: "upload"}
 	}
 	return uploadView(u)

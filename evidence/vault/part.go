@@ -233,6 +233,26 @@ func (s *Store) putPart(ctx context.Context, core *minio.Core, u Upload, n int, 
 	return Part{Number: n, Size: uint64(data.Size()), ETag: answer.ETag, CRC: crc}, nil
 }
 
+// Lacking returns the numbers of those parts that the server doesn't list as
+// they were acknowledged. ErrNotFound: it doesn't know the upload.
+func (s *Store) Lacking(ctx context.Context, u Upload, parts []Part) ([]int, error) {
+	listed, err := s.ListParts(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	there := map[int]Part{}
+	for _, p := range listed {
+		there[p.Number] = p
+	}
+	var lacking []int
+	for _, p := range parts {
+		if have := there[p.Number]; have.CRC != p.CRC || have.Size != p.Size || strings.Trim(p.ETag, `"`) != have.ETag {
+			lacking = append(lacking, p.Number)
+		}
+	}
+	return lacking, nil
+}
+
 // ListParts returns the parts the server holds of the upload, in order.
 func (s *Store) ListParts(ctx context.Context, u Upload) ([]Part, error) {
 	var parts []Part

@@ -127,6 +127,11 @@ func contentDigest(b []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 
+func blocksDigest(b []byte) string {
+	root := evidence.BlockRoot(evidence.BlockLeaves(b))
+	return "custody-blocks=:" + base64.StdEncoding.EncodeToString(root[:]) + ":"
+}
+
 // TestParts spoils parts in every way; none of it counts, and the deposit goes
 // on as if nothing had been.
 func TestParts(t *testing.T) {
@@ -155,14 +160,16 @@ func TestParts(t *testing.T) {
 		status int
 		code   string
 	}{
-		"one bit changed on the way": {"1", contentDigest(first), spoilt, 422, "digest-mismatch"},
-		"no digest":                  {"1", "", first, 400, "malformed"},
-		"an MD5":                     {"1", "md5=:CY9rzUYh03PK3k6DJie09g==:", first, 400, "malformed"},
-		"too short":                  {"1", contentDigest(first[:100]), first[:100], 400, "malformed"},
-		"too long":                   {"2", contentDigest(first), first, 400, "malformed"},
-		"no such part":               {"3", contentDigest(second), second, 400, "malformed"},
-		"part 0":                     {"0", contentDigest(first), first, 400, "malformed"},
-		"empty":                      {"1", contentDigest(nil), nil, 400, "malformed"},
+		"one bit changed on the way":   {"1", contentDigest(first), spoilt, 422, "digest-mismatch"},
+		"no digest":                    {"1", "", first, 400, "malformed"},
+		"another root over its blocks": {"1", blocksDigest(second), first, 422, "digest-mismatch"},
+		"right root, wrong SHA-256":    {"1", blocksDigest(first) + ", " + contentDigest(second), first, 422, "digest-mismatch"},
+		"an MD5":                       {"1", "md5=:CY9rzUYh03PK3k6DJie09g==:", first, 400, "malformed"},
+		"too short":                    {"1", contentDigest(first[:100]), first[:100], 400, "malformed"},
+		"too long":                     {"2", contentDigest(first), first, 400, "malformed"},
+		"no such part":                 {"3", contentDigest(second), second, 400, "malformed"},
+		"part 0":                       {"0", contentDigest(first), first, 400, "malformed"},
+		"empty":                        {"1", contentDigest(nil), nil, 400, "malformed"},
 	} {
 		status, p := put(t, bearer, base+tt.part, tt.digest, tt.body)
 		if status != tt.status || p.Code != tt.code {

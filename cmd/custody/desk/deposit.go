@@ -85,6 +85,10 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 		return Deposited{}, err
 	}
 	m, err := d.sendParts(ctx, file, upload, in.Progress)
+	var no *Answer
+	if errors.As(err, &no) && no.Code == "upload-closed" { // nothing can be added to it: the next try begins anew
+		return Deposited{}, errors.Join(fmt.Errorf("couldn't deposit: %w", err), memory.forget())
+	}
 	if err != nil {
 		return Deposited{}, fmt.Errorf("couldn't deposit: %w", interrupted(err))
 	}
@@ -97,8 +101,11 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 	}
 	out, err := d.finish(ctx, in, upload.ID, m)
 	out.Logs = compared
-	var no *Answer
-	if err == nil || errors.As(err, &no) && no.final(true) {
+	switch {
+	case errors.As(err, &no) && no.Code == "upload-incomplete":
+		// The store lost what it had acknowledged: the session goes on.
+		return out, fmt.Errorf("%w: %w", ErrInterrupted, err)
+	case err == nil || errors.As(err, &no) && no.final(true):
 		err = errors.Join(err, memory.forget())
 	}
 	return out, err

@@ -18,7 +18,7 @@ import (
 // serve opens the API to the world, after all it needs.
 func (s *Service) serve(ctx context.Context) error {
 	_, id := s.ledger.LogDocument()
-	config := api.Config{LogID: id, OpenEntries: s.o.OpenEntries, Log: s.o.Log, Ready: s.checks(), Limits: api.Limits{Part: s.o.MaxPart, Submission: s.o.MaxSubmission}}
+	config := api.Config{LogID: id, OpenEntries: s.o.OpenEntries, Log: s.o.Log, Ready: s.checks(), Limits: api.Limits{Part: s.o.MaxPart, Submission: s.o.MaxSubmission, Idle: s.o.Idle}, Clock: s.o.Now}
 	if s.metrics != nil {
 		config.Observe = s.metrics.Observe
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/fixity"
+	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/registrar"
 	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/parcel"
@@ -94,18 +95,43 @@ func (s shelf) PutPart(ctx context.Context, o registrar.Object, n int, p *parcel
 }
 
 func (s shelf) Complete(ctx context.Context, o registrar.Object, parts []registrar.StoredPart) (registrar.StoredObject, error) {
-	in := make([]vault.Part, len(parts))
-	for i, p := range parts {
-		if len(p.CRC64) != 8 {
-			return registrar.StoredObject{}, fmt.Errorf("couldn't complete: part %d has no checksum on record", p.Number)
-		}
-		in[i] = vault.Part{Number: p.Number, Size: p.Size, ETag: p.ETag, CRC: vault.Checksum(binary.BigEndian.Uint64(p.CRC64))}
-		if o.Encoding == custody.EncodingDARE {
-			in[i].Size = strongbox.Sealed(p.Size)
-		}
+	in, err := acknowledged(o, parts)
+	if err != nil {
+		return registrar.StoredObject{}, err
 	}
 	done, err := s.store.Complete(ctx, s.upload(o), in)
 	return registrar.StoredObject{Version: done.Version, Mode: custody.RetentionMode(done.Mode), RetainUntil: done.RetainUntil}, full(err)
+}
+
+// acknowledged are the parts as the store has them.
+func acknowledged(o registrar.Object, parts []registrar.StoredPart) ([]vault.Part, error) {
+	out := make([]vault.Part, len(parts))
+	for i, p := range parts {
+		if len(p.CRC64) != 8 {
+			return nil, fmt.Errorf("couldn't complete: part %d has no checksum on record", p.Number)
+		}
+		out[i] = vault.Part{Number: p.Number, Size: p.Size, ETag: p.ETag, CRC: vault.Checksum(binary.BigEndian.Uint64(p.CRC64))}
+		if o.Encoding == custody.EncodingDARE {
+			out[i].Size = strongbox.Sealed(p.Size)
+		}
+	}
+	return out, nil
+}
+
+func (s shelf) Lacking(ctx context.Context, o registrar.Object, parts []registrar.StoredPart) ([]int, error) {
+	in, err := acknowledged(o, parts)
+	if err != nil {
+		return nil, err
+	}
+	lacking, err := s.store.Lacking(ctx, s.upload(o), in)
+	if errors.Is(err, vault.ErrNotFound) {
+		// Only a bucket that is there says anything of what is in it.
+		if there := s.store.CheckBucket(ctx); there != nil {
+			return nil, there
+		}
+		err = fmt.Errorf("%w: %w", docket.ErrNotFound, err)
+	}
+	return lacking, err
 }
 
 func (s shelf) Abort(ctx context.Context, o registrar.Object) error {

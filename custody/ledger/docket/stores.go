@@ -51,6 +51,7 @@ type Upload struct {
 	Size      int64  // bytes
 	PartSize  int64  // bytes of every part but the last
 	Frontier  int    // parts 1..Frontier are durable and hashed, in this order
+	Lost      []int  // those of them that the store turned out not to have
 	HashState []byte // of the hashing pipeline after Frontier parts
 	Status    UploadStatus
 	Finish    []byte // what UploadCompleting works on; the caller's encoding
