@@ -83,7 +83,8 @@ type spoiler struct {
 	http.RoundTripper
 	mu    sync.Mutex
 	spoil func(req *http.Request, next http.RoundTripper) (*http.Response, error)
-	came  int // requests that were spoilt
+	came  int    // requests that were spoilt
+	tired func() // called when so many were that nobody waits any longer
 }
 
 func (s *spoiler) set(spoil func(req *http.Request, next http.RoundTripper) (*http.Response, error)) {
@@ -100,7 +101,9 @@ func (s *spoiler) RoundTrip(req *http.Request) (*http.Response, error) {
 		if res, err := spoil(req, s.RoundTripper); res != nil || err != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.came++
+			if s.came++; s.came == 12 && s.tired != nil {
+				s.tired()
+			}
 			return res, err
 		}
 	}
@@ -194,7 +197,9 @@ func TestBadly(t *testing.T) {
 			path := stage.File(t, 2*16<<20+int64(len(tt.name)))
 			in := desk.Depositing{Path: path, Case: kase, Role: custody.RoleMaster}
 			b.store.set(tt.spoil)
-			ctx := stage.Context(t)
+			ctx, cancel := context.WithCancel(stage.Context(t))
+			defer cancel()
+			b.store.tired = cancel // Ctrl-C: to wait for every retry would show nothing more
 			_, err := who.Desk.Deposit(ctx, in)
 			if err == nil {
 				t.Fatal("a deposit that the store didn't take went well")
