@@ -25,6 +25,7 @@ type exchange struct {
 	fault  error        // what the exit was given, for the log
 	code   string       // what the exit made of it
 	rule   string
+	gone   bool // the peer hung up before it had its answer
 }
 
 type exchangeKey struct{}
@@ -70,7 +71,7 @@ func (e *edge) around(router *mux.Router) http.Handler {
 			}
 			// The last bytes of the answer are still to be flushed, after that.
 			_ = control.SetWriteDeadline(time.Now().Add(patience + e.cfg.Limits.Idle))
-			a := x.answered(r, router, e.cfg.Clock().Sub(began), aborted)
+			a := x.answered(r, router, e.cfg.Clock().Sub(began), aborted && !x.gone)
 			e.logRequest(r, x, a)
 			if e.cfg.Observe != nil {
 				e.cfg.Observe(a)
@@ -149,10 +150,13 @@ func (e *edge) logRequest(r *http.Request, x *exchange, a Answered) {
 	if x.fault != nil {
 		attrs = append(attrs, slog.String("error", logged(x.fault)))
 	}
+	if x.gone {
+		attrs = append(attrs, slog.Bool("cancelled", true))
+	}
 	if a.Aborted {
 		attrs = append(attrs, slog.Bool("aborted", true))
 	}
-	if a.Aborted || a.Status >= 500 {
+	if !x.gone && (a.Aborted || a.Status >= 500) {
 		level = slog.LevelError
 	}
 	e.cfg.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)

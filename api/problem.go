@@ -73,6 +73,10 @@ func malformed(rule, field, format string, args ...any) *edgeError {
 func (e *edge) exit(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r.Context())
 	x.fault = err
+	if hungUp(r, err) {
+		x.gone = true
+		panic(http.ErrAbortHandler)
+	}
 	if x.answer != nil && x.answer.began {
 		panic(http.ErrAbortHandler)
 	}
@@ -94,6 +98,17 @@ func (e *edge) exit(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(b) // the peer is gone; the log line has the status
+}
+
+// hungUp says that a failure is only that the peer went away in the middle: what
+// waited on its behalf was cancelled, in whatever words a driver says so. What was
+// found out about evidence, and what was refused, stays what it is.
+func hungUp(r *http.Request, err error) bool {
+	if !errors.Is(r.Context().Err(), context.Canceled) {
+		return false
+	}
+	p, _ := describe(err)
+	return p.Code == "internal" || p.Code == "unavailable"
 }
 
 // badRequest is the exit for errors of the generated binding.
