@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -31,66 +29,31 @@ type TimestampAuthorities []TimestampAuthority
 
 const maxAuthorities = 8
 
+var authorities = pairs[TimestampAuthority]{other: "certificate_file", what: "certificate file",
+	make:  func(url, file string) TimestampAuthority { return TimestampAuthority{url, file} },
+	split: func(a TimestampAuthority) (string, string) { return a.URL, a.CertificateFile },
+	parse: func(text string) (string, string, bool) { // a file's name may have spaces
+		at, file, ok := strings.Cut(strings.TrimSpace(text), " ")
+		file = strings.TrimSpace(file)
+		return at, file, ok && file != ""
+	}}
+
 // MarshalText implements encoding.TextMarshaler.
-func (l TimestampAuthorities) MarshalText() ([]byte, error) {
-	all := make([]string, len(l))
-	for i, a := range l {
-		all[i] = a.URL + " " + a.CertificateFile
-	}
-	return []byte(strings.Join(all, ", ")), nil
-}
+func (l TimestampAuthorities) MarshalText() ([]byte, error) { return authorities.marshal(l) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (l *TimestampAuthorities) UnmarshalText(text []byte) error {
-	*l = nil
-	if len(text) == 0 {
-		return nil
-	}
-	for one := range strings.SplitSeq(string(text), ",") {
-		at, file, ok := strings.Cut(strings.TrimSpace(one), " ")
-		if file = strings.TrimSpace(file); !ok || file == "" {
-			return fmt.Errorf("%q is no URL and certificate file with a space between", one)
-		}
-		*l = append(*l, TimestampAuthority{at, file})
-	}
-	return nil
+func (l *TimestampAuthorities) UnmarshalText(text []byte) (err error) {
+	*l, err = authorities.unmarshal(text)
+	return err
 }
 
 // UnmarshalYAML implements yaml.Unmarshaler: unknown keys are refused here, too.
-func (l *TimestampAuthorities) UnmarshalYAML(n *yaml.Node) error {
+func (l *TimestampAuthorities) UnmarshalYAML(n *yaml.Node) (err error) {
 	if n.Kind == yaml.ScalarNode {
 		return scalar(n, l)
 	}
-	if n.Kind != yaml.SequenceNode {
-		return refused(n, errors.New("a list is needed, of mappings with url and certificate_file"))
-	}
-	*l = nil
-	for _, item := range n.Content {
-		if item.Kind != yaml.MappingNode {
-			return refused(item, errors.New("a mapping with url and certificate_file is needed"))
-		}
-		var a TimestampAuthority
-		for i := 0; i+1 < len(item.Content); i += 2 {
-			key, value := item.Content[i], item.Content[i+1]
-			if value.Kind != yaml.ScalarNode {
-				return refused(value, errors.New("a single value is needed"))
-			}
-			switch key.Value {
-			case "url":
-				a.URL = value.Value
-			case "certificate_file":
-				a.CertificateFile = value.Value
-			default:
-				return refused(key, fmt.Errorf("unknown key %q", key.Value))
-			}
-		}
-		*l = append(*l, a)
-	}
-	return nil
-}
-
-func refused(n *yaml.Node, err error) error {
-	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
+	*l, err = authorities.sequence(n)
+	return err
 }
 
 func (c Config) validateTimestamps(refuse refusal) {

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -22,77 +20,33 @@ type Witnesses []Witness
 
 const maxWitnesses = 32
 
+var witnesses = pairs[Witness]{other: "key", what: "verifier key", texts: true,
+	make:  func(url, key string) Witness { return Witness{url, key} },
+	split: func(w Witness) (string, string) { return w.URL, w.Key },
+	parse: func(text string) (string, string, bool) {
+		fields := strings.Fields(text)
+		if len(fields) != 2 {
+			return "", "", false
+		}
+		return fields[0], fields[1], true
+	}}
+
 // MarshalText implements encoding.TextMarshaler.
-func (l Witnesses) MarshalText() ([]byte, error) {
-	all := make([]string, len(l))
-	for i, w := range l {
-		all[i] = w.URL + " " + w.Key
-	}
-	return []byte(strings.Join(all, ", ")), nil
-}
+func (l Witnesses) MarshalText() ([]byte, error) { return witnesses.marshal(l) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (l *Witnesses) UnmarshalText(text []byte) error {
-	*l = nil
-	if len(text) == 0 {
-		return nil
-	}
-	for one := range strings.SplitSeq(string(text), ",") {
-		w, err := witnessOf(one)
-		if err != nil {
-			return err
-		}
-		*l = append(*l, w)
-	}
-	return nil
-}
-
-func witnessOf(text string) (Witness, error) {
-	fields := strings.Fields(text)
-	if len(fields) != 2 {
-		return Witness{}, fmt.Errorf("%q is no URL and verifier key with a space between", text)
-	}
-	return Witness{fields[0], fields[1]}, nil
+func (l *Witnesses) UnmarshalText(text []byte) (err error) {
+	*l, err = witnesses.unmarshal(text)
+	return err
 }
 
 // UnmarshalYAML implements yaml.Unmarshaler: unknown keys are refused here, too.
-func (l *Witnesses) UnmarshalYAML(n *yaml.Node) error {
+func (l *Witnesses) UnmarshalYAML(n *yaml.Node) (err error) {
 	if n.Kind == yaml.ScalarNode {
 		return scalar(n, l)
 	}
-	if n.Kind != yaml.SequenceNode {
-		return refused(n, errors.New("a list is needed, of mappings with url and key"))
-	}
-	*l = nil
-	for _, item := range n.Content {
-		var w Witness
-		switch item.Kind {
-		case yaml.ScalarNode:
-			var err error
-			if w, err = witnessOf(item.Value); err != nil {
-				return refused(item, err)
-			}
-		case yaml.MappingNode:
-			for i := 0; i+1 < len(item.Content); i += 2 {
-				key, value := item.Content[i], item.Content[i+1]
-				if value.Kind != yaml.ScalarNode {
-					return refused(value, errors.New("a single value is needed"))
-				}
-				switch key.Value {
-				case "url":
-					w.URL = value.Value
-				case "key":
-					w.Key = value.Value
-				default:
-					return refused(key, fmt.Errorf("unknown key %q", key.Value))
-				}
-			}
-		default:
-			return refused(item, errors.New("a mapping with url and key is needed"))
-		}
-		*l = append(*l, w)
-	}
-	return nil
+	*l, err = witnesses.sequence(n)
+	return err
 }
 
 // validateWitnesses looks at their form; that a key is one, the service sees
