@@ -101,24 +101,52 @@ func (l *lane) close() {
 
 // fill reads size bytes from body into the lane and returns their checksum,
 // when they are on the disk. A body that ends before is io.ErrUnexpectedEOF.
+// While one stride is written the next is read, if there is memory for two.
 func (l *lane) fill(body io.Reader, size int64, s strides) (uint64, error) {
-	buf, err := s.take()
+	now, err := s.take()
 	if err != nil {
 		return 0, err
 	}
-	defer s.give(buf)
+	next := s.tryTake()
+	written := make(chan error, 1)
+	written <- nil
+	defer func() {
+		<-written // nobody writes from memory that is given back, nor to a place that is
+		s.give(now)
+		if next != nil {
+			s.give(next)
+		}
+	}()
 	h := crc64nvme.New()
 	for at := int64(0); at < size; {
-		b := buf[:min(stride, size-at)]
+		b := now[:min(stride, size-at)]
 		if err := readWhole(body, b, h); err != nil {
 			return 0, err
 		}
-		if err := l.write(b, l.offset+at); err != nil {
+		err := <-written
+		if err == nil {
+			go func(to int64) { written <- l.write(b, to) }(l.offset + at)
+			if next == nil {
+				err = <-written
+				written <- nil
+			}
+		} else {
+			written <- nil
+		}
+		if err != nil {
 			return 0, fmt.Errorf("couldn't write a part: %w", err)
+		}
+		if next != nil {
+			now, next = next, now
 		}
 		at += int64(len(b))
 	}
-	if err := unix.Fdatasync(int(l.file.Fd())); err != nil {
+	err = <-written
+	written <- nil
+	if err == nil {
+		err = unix.Fdatasync(int(l.file.Fd()))
+	}
+	if err != nil {
 		return 0, fmt.Errorf("couldn't write a part: %w", err)
 	}
 	return h.Sum64(), nil
