@@ -11,6 +11,7 @@ import (
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 
+	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/ledger/ledgertest"
@@ -76,7 +77,7 @@ func TestDataKeys(t *testing.T) {
 		t.Helper()
 		u := newUpload(evidence.Sum([]byte{n}), s)
 		k := docket.DataKey{Object: object, Wrapping: "one", Wrapped: bytes.Repeat([]byte{n}, 61)}
-		u.ObjectKey, u.DataKey = object, &k
+		u.ObjectKey, u.DataKey, u.Encoding = object, &k, custody.EncodingDARE
 		if err := l.BeginUpload(ctx, u); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +93,7 @@ func TestDataKeys(t *testing.T) {
 	// The same object again, or under a key that nobody knows: nothing of it.
 	for what, k := range map[string]docket.DataKey{"object again": first, "unknown wrapping key": {Object: "evidence/9", Wrapping: "nine", Wrapped: first.Wrapped}} {
 		u := newUpload(evidence.Sum([]byte(what)), s)
-		u.DataKey = &k
+		u.ObjectKey, u.DataKey, u.Encoding = k.Object, &k, custody.EncodingDARE
 		if err := l.BeginUpload(ctx, u); err == nil {
 			t.Errorf("%s: taken", what)
 		}
