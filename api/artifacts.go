@@ -98,9 +98,13 @@ func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) 
 		h.Set("Content-Length", strconv.FormatInt(span.length, 10))
 		h.Set("Accept-Ranges", "bytes")
 		h.Set("ETag", etag)
-		h.Set("Repr-Digest", digestHeader(a.id))
+		if !a.reader.Segmented() {
+			h.Set("Repr-Digest", digestHeader(a.id))
+			if !partial {
+				h.Set("Content-Digest", digestHeader(a.id))
+			}
+		}
 		if !partial {
-			h.Set("Content-Digest", digestHeader(a.id))
 			w.WriteHeader(http.StatusOK)
 			return
 		}

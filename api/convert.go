@@ -177,6 +177,7 @@ func item(i registrar.Item) wire.Item {
 
 func upload(u registrar.Upload) wire.Upload {
 	return wire.Upload{Id: hexOf(u.ID), Case: hexOf(u.Case), Parent: optionalPointer(u.Parent), FileName: u.FileName, Size: u.Size,
+		Segments: each(u.Segments, func(n uint64) int64 { return int64(n) }),
 		Digests:  each(u.Legacy.Names(), func(n string) wire.UploadDigests { return wire.UploadDigests(n) }),
 		PartSize: u.PartSize, Parts: u.Parts, Received: each(u.Received, func(n int) int { return n }),
 		Next: u.Next, Window: u.Window, Expires: u.Expires.UTC().Truncate(time.Second)}

@@ -319,6 +319,8 @@ func (a *fakeArtifact) closings() []string {
 	return slices.Clone(a.ended)
 }
 
+func (a *fakeArtifact) Segmented() bool { return false }
+
 func (a *fakeArtifact) Size() int64 { return int64(len(a.content)) }
 
 func (a *fakeArtifact) Range(_ context.Context, offset, length int64) (registrar.Pieces, error) {

@@ -27,6 +27,7 @@ func (h uploads) BeginUpload(ctx context.Context, r wire.BeginUploadRequestObjec
 	if req.Legacy, err = evidence.ParseLegacy(each(r.Body.Digests, func(d wire.UploadRequestDigests) string { return string(d) })); err != nil {
 		return nil, malformed("upload.digests", "digests", "sha1 and md5, each once, are what can be asked for")
 	}
+	req.Segments = each(r.Body.Segments, func(n int64) uint64 { return uint64(n) })
 	if len(req.FileName) > 1024 {
 		return nil, malformed("upload.file-name", "fileName", "more than 1024 bytes")
 	}

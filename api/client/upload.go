@@ -35,6 +35,10 @@ func (c *Client) BeginUpload(ctx context.Context, ofCase evidence.Digest, parent
 			body.Digests = append(body.Digests, wire.UploadRequestDigests(name))
 		}
 	}
+	return c.beginUpload(ctx, body, parent)
+}
+
+func (c *Client) beginUpload(ctx context.Context, body wire.UploadRequest, parent *evidence.Digest) (wire.Upload, error) {
 	if parent != nil {
 		body.Parent = parent.String()
 	}
@@ -47,6 +51,17 @@ func (c *Client) BeginUpload(ctx context.Context, ofCase evidence.Digest, parent
 		return wire.NewBeginUploadRequest(c.base, &wire.BeginUploadParams{IdempotencyKey: &once}, body)
 	}}, &out)
 	return out, err
+}
+
+// BeginSegments begins the deposit of a segmented image: sizes are the bytes of
+// each segment, in order.
+func (c *Client) BeginSegments(ctx context.Context, ofCase evidence.Digest, parent *evidence.Digest, sizes []uint64, fileName string) (wire.Upload, error) {
+	body := wire.UploadRequest{Case: ofCase.String(), FileName: fileName}
+	for _, n := range sizes {
+		body.Segments = append(body.Segments, int64(n))
+		body.Size += int64(n)
+	}
+	return c.beginUpload(ctx, body, parent)
 }
 
 // Upload finds where a session stands.

@@ -6,19 +6,21 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/ewf"
 )
 
 // putFlags are what one deposit or a batch of them may be told.
 type putFlags struct {
 	ofCase, parent, format, role, sha256, sha1, md5, name string
 	also, logs                                            []string
-	beside, dryRun, depositManifest                       bool
+	beside, dryRun, depositManifest, alone, acceptDamaged bool
 	despite, manifest                                     string
 	fields                                                fieldFlags
 	telling                                               tellingFlags
@@ -27,7 +29,7 @@ type putFlags struct {
 // one reads what applies to the deposit of one file.
 func (p *putFlags) one(path string) (desk.Depositing, error) {
 	in := desk.Depositing{Path: path, Format: custody.ImageFormat(p.format), Role: custody.Role(p.role), Name: p.name,
-		Declared: custody.Declared{MD5: p.md5, SHA1: p.sha1}, Despite: p.despite}
+		Declared: custody.Declared{MD5: p.md5, SHA1: p.sha1}, Despite: p.despite, Alone: p.alone, AcceptDamaged: p.acceptDamaged}
 	var err error
 	if in.Legacy, err = evidence.ParseLegacy(p.also); err != nil {
 		return in, &usageError{err}
@@ -59,6 +61,11 @@ func (a *app) putCommand() *cobra.Command {
 		Long: `Deposit a file. It is measured while it is sent, and artifact.deposited is signed over what was
 measured. Interrupted, the same command goes on.
 
+Of an image in segments (.E01, .E02 …, .s01 …, .001 …, .aa …) give any one: all are deposited as one
+artifact, known by the SHA-256 of their manifest, which sha256sum -c reads. An E01 is decoded while
+it is sent: the hashes of the medium's data are compared with those that the imager stored in it, and
+every chunk with its checksum. Where something is wrong, nothing is signed without --accept-damaged.
+
 The log of the program that made the image (--log FILE; FTK Imager, Guymager, ewfacquire, dc3dd,
 ddrescue, dcfldd, sha256sum …) is compared with what was measured, deposited as an artifact of its
 own, and shown in reports beside what was received. Where it does not describe the file, nothing is
@@ -89,6 +96,8 @@ Exit code 1 says that something was left out or failed.`,
 	f.StringArrayVar(&p.logs, "log", nil, "log of the program that made the image; repeat for several")
 	f.BoolVar(&p.beside, "logs", false, "take the logs that lie beside the image")
 	f.StringVar(&p.despite, "despite", "", "deposit although a log does not describe the file; the words are recorded")
+	f.BoolVar(&p.alone, "alone", false, "deposit this one file, though it is a segment of an image")
+	f.BoolVar(&p.acceptDamaged, "accept-damaged", false, "deposit an E01 that is damaged; what is wrong is recorded")
 	f.BoolVar(&p.dryRun, "dry-run", false, "show what would be deposited, and deposit nothing")
 	f.StringVar(&p.manifest, "manifest", "", "write NAME.csv, NAME.json and NAME.sha256 (default of a batch: custody-manifest-TIME)")
 	f.BoolVar(&p.depositManifest, "deposit-manifest", false, "deposit the manifest, too")
@@ -134,7 +143,7 @@ func (a *app) putOne(ctx context.Context, p *putFlags, path string) error {
 		return err
 	}
 	progress, end := a.progress()
-	in.Progress = progress
+	in.Progress, in.Opened = progress, a.showImage
 	r, err := d.Deposit(ctx, in)
 	end()
 	if err != nil {
@@ -168,11 +177,46 @@ func (a *app) depositWords(w io.Writer, r deposited, in desk.Depositing) {
 		}
 	}
 	fmt.Fprintf(w, "size    %d bytes\n", r.Artifact.Size)
+	if r.Segments > 0 {
+		fmt.Fprintf(w, "files   %d segments; the SHA-256 is that of their manifest\n", r.Segments)
+	}
+	if m := r.Media; m != nil {
+		fmt.Fprintf(w, "medium  %d bytes, as decoded: md5 %s, sha1 %s\n", m.Size, m.MD5, m.SHA1)
+		switch {
+		case m.Damaged > 0 || m.Differs || m.Flaws > 0:
+			fmt.Fprintln(w, "        DAMAGED: recorded with the deposit")
+		case m.StoredMD5 == "" && m.StoredSHA1 == "":
+			fmt.Fprintln(w, "        every chunk's checksum holds; the imager stored no hash to compare")
+		default:
+			fmt.Fprintln(w, "        every chunk's checksum holds; as the imager stored in the file")
+		}
+	}
 	for i, c := range r.Logs {
 		fmt.Fprintf(w, "log     %s: %s\n", printable(filepath.Base(in.Logs[i].Path)), printable(c.Summary()))
 		if i < len(r.LogItems) {
 			fmt.Fprintf(w, "        deposited as item %s\n", r.LogItems[i].Item)
 		}
+	}
+}
+
+// showImage says what an E01 says of itself, before it is sent.
+func (a *app) showImage(m *ewf.Image) {
+	md := m.Metadata
+	for _, row := range [][2]string{{"case number", md.Case}, {"evidence number", md.Evidence}, {"description", md.Description}, {"examiner", md.Examiner},
+		{"notes", md.Notes}, {"model", md.Model}, {"serial number", md.Serial}, {"tool", strings.TrimSpace(md.Tool + " " + md.System)}, {"acquired", md.Acquired.Text},
+		{"medium", fmt.Sprintf("%d bytes in %d chunks, %d segments", m.Medium.Size, m.Chunks(), m.Segments())}} {
+		if row[1] != "" {
+			fmt.Fprintf(a.stderr, "  %-21s %s\n", row[0], ewf.Shown(row[1]))
+		}
+	}
+	if !md.Acquired.At.IsZero() && md.Acquired.Zone {
+		fmt.Fprintf(a.stderr, "  %-21s %s\n", "acquired, in UTC", md.Acquired.At.Format("2006-01-02 15:04:05"))
+	}
+	if n := m.Errors.Sectors; n > 0 {
+		fmt.Fprintf(a.stderr, "  %-21s %d sectors, filled with zeros by the imager\n", "could not be read", n)
+	}
+	if md.Password {
+		fmt.Fprintf(a.stderr, "  %-21s set in the file; the data is not encrypted by it\n", "password")
 	}
 }
 

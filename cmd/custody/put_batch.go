@@ -29,6 +29,7 @@ func (a *app) putBatch(ctx context.Context, p *putFlags, paths []string) error {
 	if p.name != "" || p.sha256 != "" || p.sha1 != "" || p.md5 != "" || len(p.logs) > 0 {
 		return usagef("--file-name, --sha256, --sha1, --md5 and --log are about one file; logs in folders are found by themselves")
 	}
+	template.Alone = true // file by file
 	entries, err := consignment.Survey(paths)
 	if err != nil {
 		return fmt.Errorf("couldn't list what is to be deposited: %w", err)

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/custody/keyring"
@@ -51,7 +51,7 @@ Exit code 0: whole under the policy; 3: the evidence is bad; 1: could not be che
 			}
 			return nil
 		}}
-	cmd.Flags().StringArrayVar(&artifacts, "artifact", nil, "file whose bytes to check against the record; repeat for several")
+	cmd.Flags().StringArrayVar(&artifacts, "artifact", nil, "file whose bytes to check against the record, or the directory of a segmented image; repeat for several")
 	return examples(cmd,
 		"custody verify --policy trust.json dossier.zip",
 		"custody verify --policy court from-agency.zip from-lab.zip --artifact exhibit-3.dd --json")
@@ -81,12 +81,12 @@ func (a *app) verifyFiles(cmd *cobra.Command, paths, artifacts []string) (verifi
 	}
 	var files []verify.File
 	for _, path := range artifacts {
-		f, err := os.Open(path)
+		f, closer, err := desk.OpenArtifact(path)
 		if err != nil {
-			return out, fmt.Errorf("couldn't open the artifact: %w", err)
+			return out, err
 		}
-		defer f.Close()
-		files = append(files, verify.File{Name: filepath.Base(path), Reader: f})
+		defer closer.Close()
+		files = append(files, f)
 	}
 	result, err := verify.Sources(cmd.Context(), policy, dossier.DefaultLimits, sources, files...)
 	if err != nil {

@@ -294,6 +294,9 @@ type Artifacts interface {
 // ArtifactReader reads one artifact for one request of access.
 type ArtifactReader interface {
 	Size() int64 // bytes of the whole artifact
+	// Segmented reports whether the artifact's id is a manifest's SHA-256 and
+	// not that of its bytes.
+	Segmented() bool
 	// Range reads length bytes from offset (0 <= offset, offset+length <= Size).
 	Range(ctx context.Context, offset, length int64) (Pieces, error)
 	// Close ends the reading and lets the service record access.served: how

@@ -181,6 +181,7 @@ type UploadRequest struct {
 	Size     int64            // bytes, > 0
 	FileName string           // a remark for the person's own listing; "" or what evidence.CheckFileName takes; never used as a path
 	Legacy   evidence.Legacy  // digests to be computed beside SHA-256 and the block tree
+	Segments []uint64         // bytes of each segment of a segmented image, in order; none of one file
 	Once     IdempotencyKey
 }
 
@@ -191,6 +192,7 @@ type Upload struct {
 	Parent   *evidence.Digest
 	FileName string
 	Legacy   evidence.Legacy // digests computed beside SHA-256 and the block tree
+	Segments []uint64        // as they were announced
 	Size     int64           // bytes
 	PartSize int64           // bytes of every part but the last
 	Parts    int             // how many parts Size makes

@@ -103,7 +103,10 @@ func (r *Registrar) commit(ctx context.Context, c Caller, u docket.Upload, sub d
 	if err != nil {
 		return Deposit{}, err
 	}
-	m := h.Measured()
+	m, err := measuredAs(h, sub, body)
+	if err != nil {
+		return Deposit{}, err
+	}
 	if err := computed(body.Declared, m); err != nil {
 		return Deposit{}, err
 	}

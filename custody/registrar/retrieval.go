@@ -81,14 +81,24 @@ func (r *Registrar) OpenArtifact(ctx context.Context, c Caller, artifact, reques
 	if err != nil {
 		return nil, err
 	}
-	return &artifactReader{r: r, request: e, copy: held}, nil
+	// A segmented image's id is its manifest's SHA-256, not its bytes'.
+	manifest, err := r.ledger.Blobs(ctx, a.SHA256)
+	if err != nil {
+		return nil, fault("ledger", err)
+	}
+	return &artifactReader{r: r, request: e, copy: held, segmented: len(manifest) > 0}, nil
 }
 
 type artifactReader struct {
 	r       *Registrar
 	request *docket.Event
 	copy    *fixity.Copy
+
+	segmented bool
 }
+
+// Segmented implements ArtifactReader.
+func (a *artifactReader) Segmented() bool { return a.segmented }
 
 func (a *artifactReader) Size() int64 { return int64(a.copy.Artifact().Size) }
 

@@ -42,6 +42,9 @@ func (r *Registrar) beginUpload(ctx context.Context, c Caller, req UploadRequest
 	if req.Size < 0 || (r.o.MaxArtifact > 0 && uint64(req.Size) > r.o.MaxArtifact) {
 		return Upload{}, &TooLarge{Limit: int64(r.o.MaxArtifact), Message: "the artifact is larger than this service takes"}
 	}
+	if err := segmentsFit(req); err != nil {
+		return Upload{}, err
+	}
 	if req.FileName != "" {
 		if err := fileName("upload.file-name", "fileName", req.FileName); err != nil {
 			return Upload{}, err
@@ -78,7 +81,11 @@ func (r *Registrar) beginUpload(ctx context.Context, c Caller, req UploadRequest
 	if err != nil {
 		return Upload{}, err
 	}
-	state, err := evidence.NewHasher(req.Legacy).MarshalBinary()
+	h := evidence.NewHasher(req.Legacy)
+	if len(req.Segments) > 0 {
+		h = evidence.NewSegmentedHasher(req.Segments)
+	}
+	state, err := h.MarshalBinary()
 	if err != nil {
 		return Upload{}, err
 	}
@@ -125,7 +132,7 @@ func uploadView(u docket.Upload) (Upload, error) {
 	if err != nil {
 		return Upload{}, err
 	}
-	out := Upload{Legacy: h.Legacy(), ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
+	out := Upload{Legacy: h.Legacy(), Segments: h.Segments(), ID: u.ID, Case: u.Case, Parent: u.Parent, FileName: u.FileName, Size: u.Size, PartSize: u.PartSize,
 		Parts: partCount(u), Next: u.Frontier + 1, Window: window(u.PartSize), Expires: u.Expires}
 	for n := 1; n <= u.Frontier; n++ {
 		if !slices.Contains(u.Lost, n) {

@@ -31,6 +31,16 @@ import (
 type File struct {
 	Name   string // for findings
 	Reader io.Reader
+
+	// Segments of an image in several files, which Reader reads one after the
+	// other; none of one file.
+	Segments []FileSegment
+}
+
+// FileSegment is one file of a segmented image.
+type FileSegment struct {
+	Name string // as the manifest has it
+	Size uint64 // bytes
 }
 
 // Dossiers verifies one or more dossiers of the same record under a policy.

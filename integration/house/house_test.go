@@ -58,9 +58,9 @@ var may = map[string][]string{
 	"api/client": {"api/wire", "evidence", "evidence/parcel"},
 
 	"cmd/custody": {"cmd/custody/desk", "cmd/custodyd/certificate", "custody/witness", "api/client", "api/wire", "custody", "custody/auditor", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
-		"custody/dossier", "custody/verify", "custody/report", "evidence", "evidence/acquisition", "cmd/custody/consignment"},
+		"custody/dossier", "custody/verify", "custody/report", "evidence", "evidence/acquisition", "cmd/custody/consignment", "evidence/ewf"},
 	"cmd/custody/desk": {"api/client", "api/wire", "custody", "custody/keyring", "custody/keyring/safefile", "custody/seal", "custody/tlog", "custody/standing",
-		"custody/dossier", "custody/verify", "evidence", "evidence/parcel", "evidence/acquisition"},
+		"custody/dossier", "custody/verify", "evidence", "evidence/parcel", "evidence/acquisition", "evidence/ewf", "evidence/segments"},
 	"cmd/custodyd":             {"cmd/custodyd/...", "custody", "custody/witness", "evidence", "evidence/vault", "evidence/vault/locals3"},
 	"cmd/custodyd/child":       {},
 	"cmd/custodyd/config":      {"custody"},

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/evidence/acquisition"
+	"github.com/evidence-custody/custodyd/evidence/ewf"
 	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
@@ -32,6 +32,14 @@ type Depositing struct {
 	// of their own (DepositLog).
 	Logs    []ImagerLog
 	Despite string
+
+	// Alone deposits the one file where it is part of a segmented image.
+	Alone bool
+	// AcceptDamaged deposits an E01 of which a chunk is damaged, or whose medium
+	// has another hash than its imager stored in it, or that cannot be read.
+	AcceptDamaged bool
+	// Opened, where set, is told what an E01 says of itself before it is sent.
+	Opened func(*ewf.Image)
 }
 
 // Deposited is an artifact in the store's keeping.
@@ -41,6 +49,8 @@ type Deposited struct {
 	Artifact custody.Artifact `json:"artifact"`
 	SHA1     string           `json:"sha1,omitempty"`
 	MD5      string           `json:"md5,omitempty"`
+	Segments int              `json:"segments,omitempty"` // files of a segmented image, whose manifest then has the SHA-256
+	Media    *Media           `json:"media,omitempty"`    // of an E01: what its data was found to be
 	// Logs is what may be said of each of the file's acquisition logs beside
 	// what was measured, in the order given.
 	Logs []acquisition.Comparison `json:"logs,omitempty"`
@@ -56,51 +66,62 @@ const maxInFlight = 8
 // A declared SHA-256 is signed as it was declared: where the bytes differ, the
 // service refuses the deposit and records both.
 func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
-	file, err := os.Open(in.Path)
+	file, err := openSource(in.Path, in.Alone)
 	if err != nil {
-		return Deposited{}, fmt.Errorf("couldn't open the file: %w", err)
+		return Deposited{}, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return Deposited{}, fmt.Errorf("couldn't look at the file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return Deposited{}, fmt.Errorf("couldn't deposit %s: not a regular file", in.Path)
-	}
-	if info.Size() == 0 {
-		return Deposited{}, errors.New("couldn't deposit an empty file (rule artifact.empty)")
-	}
-	if err := in.complete(info.Name(), file); err != nil {
+	if err := in.complete(file.names[0], file); err != nil {
 		return Deposited{}, err
+	}
+	if file.segmented() && (in.Legacy != 0 || in.Declared != (custody.Declared{})) {
+		return Deposited{}, fmt.Errorf("couldn't deposit %d segments as one image with the hashes of one file", len(file.names))
+	}
+	image, err := file.image(in.Format, in.Alone)
+	if err != nil {
+		if !in.AcceptDamaged {
+			return Deposited{}, err
+		}
+		in.remark(err.Error())
+	}
+	if image != nil && in.Opened != nil {
+		in.Opened(image)
 	}
 	if in.Parent != nil { // fail before the bytes travel, not after
 		if _, _, err := d.parentStanding(ctx, in); err != nil {
 			return Deposited{}, err
 		}
 	}
-	memory := d.uploadMemory(in, info)
+	memory := d.uploadMemory(in, file)
 	upload, err := memory.begin(ctx)
 	if err != nil {
 		return Deposited{}, err
 	}
+	media := verifyMedia(ctx, image)
 	m, err := d.sendParts(ctx, file, upload, in.Progress)
+	decoded, mediaErr := media.wait(err)
 	var no *Answer
 	if errors.As(err, &no) && no.Code == "upload-closed" { // nothing can be added to it: the next try begins anew
 		return Deposited{}, errors.Join(fmt.Errorf("couldn't deposit: %w", err), memory.forget())
 	}
-	if err != nil {
+	if err = errors.Join(err, mediaErr); err != nil {
 		return Deposited{}, fmt.Errorf("couldn't deposit: %w", interrupted(err))
 	}
-	if err := unchanged(file, info); err != nil {
+	if err := file.unchanged(); err != nil {
 		return Deposited{}, errors.Join(err, d.Service.AbortUpload(ctx, upload.ID), memory.forget())
 	}
-	compared, err := in.beside(m)
+	compared, err := in.beside(m, decoded, file)
 	if err != nil { // the session stays: with the depositor's words it is finished
 		return Deposited{Logs: compared}, err
 	}
-	out, err := d.finish(ctx, in, upload.ID, m)
-	out.Logs = compared
+	if err := decoded.sound(); err != nil {
+		if !in.AcceptDamaged { // the session stays here, too
+			return Deposited{Media: decoded}, err
+		}
+		in.remark(decoded.words())
+	}
+	out, err := d.finish(ctx, in, file, upload.ID, m)
+	out.Logs, out.Media = compared, decoded
 	switch {
 	case errors.As(err, &no) && no.Code == "upload-incomplete":
 		// The store lost what it had acknowledged: the session goes on.
@@ -125,7 +146,7 @@ func (in Depositing) legacy() evidence.Legacy {
 }
 
 // complete fills in what follows from the file itself.
-func (in *Depositing) complete(name string, file *os.File) error {
+func (in *Depositing) complete(name string, file io.ReaderAt) error {
 	if in.Name == "" {
 		in.Name = name
 	}
@@ -160,7 +181,7 @@ func (in *Depositing) complete(name string, file *os.File) error {
 
 // sendParts reads the file once, in order: every byte is measured, and those
 // the service does not hold yet are sent, several parts at a time.
-func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progress Progress) (evidence.Measured, error) {
+func (d *Desk) sendParts(ctx context.Context, file *source, u Upload, progress Progress) (evidence.Measured, error) {
 	if u.PartSize <= 0 || u.PartSize%evidence.BlockSize != 0 && u.Parts > 1 || u.PartSize > 2<<30 {
 		return evidence.Measured{}, fmt.Errorf("couldn't use parts of %d bytes", u.PartSize)
 	}
@@ -168,28 +189,18 @@ func (d *Desk) sendParts(ctx context.Context, file io.ReaderAt, u Upload, progre
 	for _, n := range u.Received {
 		held[n] = true
 	}
+	hasher := file.hasher(u.Legacy)
 	tally := newTally(u.Size, progress)
 	s := parcel.Sending{Source: file, Size: u.Size, PartSize: u.PartSize, Held: held, Window: min(max(1, u.Window), maxInFlight),
-		Hasher: evidence.NewHasher(u.Legacy), Done: tally.add,
+		Hasher: hasher, Done: tally.add,
 		Put: func(ctx context.Context, n int, p *parcel.Parcel) error { return d.putPart(ctx, u.ID, n, p) }}
 	m, err := s.Send(ctx)
+	file.named(&m, hasher.SegmentSums())
 	return m, errors.Join(err, ctx.Err())
 }
 
-// unchanged refuses a file that was written to while it was being deposited.
-func unchanged(file *os.File, before os.FileInfo) error {
-	after, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("couldn't look at the file: %w", err)
-	}
-	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
-		return errors.New("couldn't deposit: the file was changed while it was being read")
-	}
-	return nil
-}
-
 // finish signs the deposit and closes the session with it.
-func (d *Desk) finish(ctx context.Context, in Depositing, upload string, m evidence.Measured) (Deposited, error) {
+func (d *Desk) finish(ctx context.Context, in Depositing, file *source, upload string, m evidence.Measured) (Deposited, error) {
 	fields := map[string]string{"fileName": in.Name}
 	for k, v := range in.Fields {
 		fields[k] = v
@@ -203,9 +214,13 @@ func (d *Desk) finish(ctx context.Context, in Depositing, upload string, m evide
 		artifact.SHA256 = *in.Declared.SHA256
 	}
 	body := &custody.Deposited{Artifact: artifact, Case: in.Case, Declared: in.Declared,
-		Format: in.Format, Item: id, Parent: in.Parent, Role: in.Role}
+		Format: in.Format, Item: id, Parent: in.Parent, Role: in.Role, Segments: file.segments()}
+	documents := [][]byte{doc}
+	if file.segmented() {
+		documents = append(documents, file.manifest.Encode())
+	}
 	r, err := d.perform(ctx, func() (act, error) {
-		a := act{body: body, telling: in.Telling, documents: [][]byte{doc}, upload: upload}
+		a := act{body: body, telling: in.Telling, documents: documents, upload: upload}
 		if in.Parent == nil {
 			a.verified, err = d.VerifyCase(ctx, in.Case)
 			return a, err
@@ -217,7 +232,7 @@ func (d *Desk) finish(ctx context.Context, in Depositing, upload string, m evide
 		a.basis = []evidence.Digest{leaf}
 		return a, nil
 	})
-	return Deposited{Recorded: r, Item: id, Artifact: artifact,
+	return Deposited{Recorded: r, Item: id, Artifact: artifact, Segments: len(file.segments()),
 		SHA1: m.SHA1, MD5: m.MD5}, err
 }
 

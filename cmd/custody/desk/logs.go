@@ -132,13 +132,26 @@ func (in Depositing) logged() evidence.Legacy {
 
 // beside compares each log with what was measured. What agrees over the file's
 // own bytes is declared in the deposit; what differs stops it, but for words.
-func (in *Depositing) beside(m evidence.Measured) ([]acquisition.Comparison, error) {
+//
+// Of a segmented image no hash of a file is at hand; logs of E01 images state
+// hashes of the medium's data, which media has.
+func (in *Depositing) beside(m evidence.Measured, media *Media, file *source) ([]acquisition.Comparison, error) {
 	received := acquisition.Received{Name: in.Name, Size: m.Size, Container: in.container(),
 		Digests: map[acquisition.Algorithm]string{acquisition.SHA256: m.SHA256.String()}}
 	for a, v := range map[acquisition.Algorithm]string{acquisition.MD5: m.MD5, acquisition.SHA1: m.SHA1} {
 		if v != "" {
 			received.Digests[a] = v
 		}
+	}
+	if file.segmented() {
+		clear(received.Digests)
+		for i, e := range file.manifest {
+			received.Segments = append(received.Segments, acquisition.Segment{Name: e.Name, Size: file.segments()[i],
+				Digests: map[acquisition.Algorithm]string{acquisition.SHA256: e.SHA256.String()}})
+		}
+	}
+	if media != nil {
+		received.Media = media.compared()
 	}
 	var out []acquisition.Comparison
 	var no LogMismatch
@@ -163,12 +176,16 @@ func (in *Depositing) beside(m evidence.Measured) ([]acquisition.Comparison, err
 	if in.Despite == "" {
 		return out, &no
 	}
-	words := in.Despite + " [" + strings.Join(no.Findings, "; ") + "]"
+	in.remark(in.Despite + " [" + strings.Join(no.Findings, "; ") + "]")
+	return out, nil
+}
+
+// remark adds to the detail in which a deposit records what was wrong.
+func (in *Depositing) remark(words string) {
 	if said := in.Telling.Details[custody.FieldErrors]; said != "" {
 		words = said + "; " + words
 	}
 	in.Telling.Details[custody.FieldErrors] = words
-	return out, nil
 }
 
 // declare states in the deposit the hashes of the log that are over the file's own
@@ -207,6 +224,6 @@ func (in *Depositing) toolOf() {
 // DepositLog deposits a log as an artifact of its own, made of the image's item.
 func (d *Desk) DepositLog(ctx context.Context, l ImagerLog, ofCase, image evidence.Digest, telling Telling) (Deposited, error) {
 	tool := string(l.Said.Tool)
-	return d.Deposit(ctx, Depositing{Path: l.Path, Case: ofCase, Parent: &image, Format: custody.FormatOther, Role: custody.RoleLog,
+	return d.Deposit(ctx, Depositing{Path: l.Path, Case: ofCase, Parent: &image, Format: custody.FormatOther, Role: custody.RoleLog, Alone: true,
 		Fields: map[string]string{"description": "acquisition log (" + tool + ")"}, Telling: telling})
 }

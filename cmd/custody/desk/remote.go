@@ -239,6 +239,10 @@ func (r *Remote) Chain(ctx context.Context, id evidence.Digest) (Head, bool, err
 
 // BeginUpload implements Uploads.
 func (r *Remote) BeginUpload(ctx context.Context, u UploadRequest) (Upload, error) {
+	if len(u.Segments) > 0 {
+		out, err := r.c.BeginSegments(ctx, u.Case, u.Parent, u.Segments, u.FileName)
+		return uploadOf(out, err)
+	}
 	out, err := r.c.BeginUpload(ctx, u.Case, u.Parent, u.Size, u.FileName, u.Legacy)
 	return uploadOf(out, err)
 }
@@ -255,7 +259,11 @@ func uploadOf(u wire.Upload, err error) (Upload, error) {
 	if err != nil {
 		return Upload{}, fmt.Errorf("couldn't read the service's answer: %w", err)
 	}
-	return Upload{ID: u.Id, Legacy: legacy, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received, Window: u.Window, Expires: u.Expires}, nil
+	var segments []uint64
+	for _, n := range u.Segments {
+		segments = append(segments, uint64(n))
+	}
+	return Upload{ID: u.Id, Legacy: legacy, Segments: segments, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received, Window: u.Window, Expires: u.Expires}, nil
 }
 
 // Upload implements Uploads.

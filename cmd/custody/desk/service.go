@@ -198,12 +198,14 @@ type UploadRequest struct {
 	Size     int64
 	FileName string
 	Legacy   evidence.Legacy // digests to compute beside SHA-256 and the block tree
+	Segments []uint64        // bytes of each segment of a segmented image; none of one file
 }
 
 // Upload is a deposit in progress.
 type Upload struct {
 	ID       string
 	Legacy   evidence.Legacy
+	Segments []uint64
 	Size     int64
 	PartSize int64
 	Parts    int

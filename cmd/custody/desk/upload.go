@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
@@ -24,8 +25,11 @@ type uploadMemory struct {
 	request UploadRequest
 }
 
-func (d *Desk) uploadMemory(in Depositing, info os.FileInfo) *uploadMemory {
-	m := &uploadMemory{d: d, request: UploadRequest{Case: in.Case, Parent: in.Parent, Size: info.Size(), FileName: in.Name, Legacy: in.legacy()}}
+func (d *Desk) uploadMemory(in Depositing, file *source) *uploadMemory {
+	m := &uploadMemory{d: d, request: UploadRequest{Case: in.Case, Parent: in.Parent, Size: file.size, FileName: in.Name, Legacy: in.legacy(), Segments: file.segments()}}
+	if file.segmented() {
+		m.request.Legacy = 0 // of one file
+	}
 	if d.State == "" {
 		return m
 	}
@@ -38,7 +42,7 @@ func (d *Desk) uploadMemory(in Depositing, info os.FileInfo) *uploadMemory {
 		parent = in.Parent.String()
 	}
 	// Another file, another time of change, another key or place: another session.
-	id := evidence.Sum(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", path, info.Size(), info.ModTime().UnixNano(),
+	id := evidence.Sum(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", path, file.size, file.changed(),
 		in.Case, parent, d.Key.KeyID(), d.Server))
 	m.path = filepath.Join(d.State, id.String()+".json")
 	return m
@@ -59,7 +63,7 @@ func (m *uploadMemory) begin(ctx context.Context) (Upload, error) {
 			u, err := m.d.Service.Upload(ctx, r.Upload)
 			var no *Answer
 			switch {
-			case err == nil && u.Size == m.request.Size && u.Legacy == m.request.Legacy:
+			case err == nil && u.Size == m.request.Size && u.Legacy == m.request.Legacy && slices.Equal(u.Segments, m.request.Segments):
 				return u, nil
 			case err != nil && !errors.As(err, &no):
 				return Upload{}, fmt.Errorf("couldn't ask about the deposit begun before: %w", err)
