@@ -95,7 +95,7 @@ func TestAnE01IsNotComparedWithMediaHashes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.E01")
 	must(t, os.WriteFile(path, []byte("EVF\x09\x0d\x0a\xff\x00 and more"), 0o600))
 	log := ftkLog(t, path+".txt", strings.Repeat("0", 32), strings.Repeat("0", 40))
-	in := Depositing{Path: path, Case: c.matter, Parent: &c.exhibit, Logs: []ImagerLog{log}}
+	in := Depositing{Path: path, Case: c.matter, Parent: &c.exhibit, Logs: []ImagerLog{log}, AcceptDamaged: true} // none that can be decoded
 	put, err := c.officer.Deposit(context.Background(), in)
 	must(t, err)
 	if put.MD5 != "" || put.Logs[0].Mismatch() || !strings.HasPrefix(put.Logs[0].Summary(), "MD5, SHA-1 not compared: it is over media data") {
