@@ -12,7 +12,7 @@ import (
 
 // A laboratory verifies a dossier and the image that it was given, under a
 // policy that it made itself.
-func ExampleDossiers() {
+func ExampleSources() {
 	content, err := os.ReadFile("../testdata/verify/files/complete-to.json")
 	if err != nil {
 		log.Fatal(err)
@@ -30,20 +30,13 @@ func ExampleDossiers() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	d, malformed, err := verify.Read(f, info.Size(), dossier.DefaultLimits)
-	if err != nil {
-		log.Fatal(err) // it could not be read
-	}
-	if malformed != nil {
-		fmt.Println(malformed.Verdict) // it is no dossier: bad
-		return
-	}
 	image, err := os.Open("../testdata/verify/files/complete-to.bin")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer image.Close()
-	result, err := verify.Dossiers(context.Background(), policy, []*dossier.Dossier{d}, verify.File{Name: "image.dd", Reader: image})
+	result, err := verify.Sources(context.Background(), policy, dossier.DefaultLimits,
+		[]verify.Source{{Name: "complete-to.zip", Reader: f, Size: info.Size()}}, verify.File{Name: "image.dd", Reader: image})
 	if err != nil {
 		log.Fatal(err) // it could not be checked
 	}
