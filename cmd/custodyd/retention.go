@@ -19,7 +19,8 @@ func retentionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "extend-retention --until DATE [--item ID]...", Short: "Lock stored evidence for longer", Args: cobra.NoArgs,
 		Long: `Extends the Object Lock of every artifact's object, or of those of the items named, to the end of a date
 (in UTC) or to a moment. Nothing is ever locked for shorter: an object that is locked for longer already is
-left as it is. Interrupted, it is run again and goes on where it stopped. What is deposited afterwards is
+left as it is. With all artifacts', the objects of the log's published tree (log/) are locked as long.
+Interrupted, it is run again and goes on where it stopped. What is deposited afterwards is
 locked for s3.retention_period, which is set in the configuration.
 
 Under COMPLIANCE nobody can take an extension back. Exit codes: 0 done, 1 ended early: run it again,
@@ -92,6 +93,6 @@ func told(cmd *cobra.Command, r *service.Extension, asJSON bool) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(out, "PROBLEM     %s: %s\n", p.About, p.What)
 	}
-	_, err := fmt.Fprintf(out, "locked until %s: %d extended, %d were already\n", r.Until.Format(time.RFC3339), r.Extended, r.Already)
+	_, err := fmt.Fprintf(out, "locked until %s: %d extended, %d were already; of the log's published tree %d objects are\n", r.Until.Format(time.RFC3339), r.Extended, r.Already, r.Log)
 	return err
 }

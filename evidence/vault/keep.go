@@ -114,3 +114,23 @@ func (s *Store) kept(ctx context.Context, name string, limit int) ([]byte, error
 	}
 	return b, nil
 }
+
+// EachKept calls do for every version of every object that Keep stored, in the
+// store's order, until it fails. Marks of deletion are no objects and left out.
+func (s *Store) EachKept(ctx context.Context, do func(key, version string) error) error {
+	for o := range s.core.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: keptPrefix, Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			return fmt.Errorf("couldn't list %s: %w", keptPrefix, classed(o.Err))
+		}
+		if o.IsDeleteMarker {
+			continue
+		}
+		if err := do(o.Key, o.VersionID); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("couldn't list %s: %w", keptPrefix, err)
+	}
+	return nil
+}

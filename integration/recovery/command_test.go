@@ -81,7 +81,7 @@ func TestCommands(t *testing.T) {
 	}
 	in := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.DateOnly) }
 	// Interrupted after one of two, so to speak; then all of them.
-	if x := extend("--until", in(400), "--item", first.Item.String()); x.Extended != 1 || x.Already != 0 {
+	if x := extend("--until", in(400), "--item", first.Item.String()); x.Extended != 1 || x.Already != 0 || x.Log != 0 {
 		t.Errorf("one item: %+v", x)
 	}
 	if x := extend("--until", in(400)); x.Extended != 1 || x.Already != 1 || !strings.HasSuffix(x.Until.Format(time.RFC3339), "T23:59:59Z") {

@@ -17,11 +17,14 @@ type Extension struct {
 	Until    time.Time `json:"until"`
 	Extended uint64    `json:"extended"` // objects that are locked for longer now
 	Already  uint64    `json:"already"`  // objects that were locked until then, or for longer
+	Log      uint64    `json:"log"`      // objects of the log's published tree that are locked so long now, or were
 	Problems []Problem `json:"problems"` // objects that could not be extended
 }
 
 // ExtendRetention makes every artifact's object, or those of these items, be
-// locked at least until then; none is ever locked for shorter. Run again it
+// locked at least until then; none is ever locked for shorter. With every
+// artifact's, also the objects of the log's published tree are: what shows that an
+// artifact is the one that was deposited must not be gone before it is. Run again it
 // goes on where it stopped. What one object refuses does not keep the others;
 // an error means that it ended early.
 func ExtendRetention(ctx context.Context, o Options, until time.Time, items []evidence.Digest, progress Progress) (result *Extension, err error) {
@@ -42,7 +45,10 @@ func ExtendRetention(ctx context.Context, o Options, until time.Time, items []ev
 		return nil
 	}
 	if len(items) == 0 {
-		return result, everyArtifact(ctx, l, extend)
+		if err := everyArtifact(ctx, l, extend); err != nil {
+			return result, err
+		}
+		return result, result.extendLog(ctx, shelf, until)
 	}
 	return result, these(ctx, l, items, extend)
 }
@@ -75,26 +81,52 @@ func (x *Extension) extend(ctx context.Context, sh shelf, a docket.Artifact, unt
 		problem("its object is in bucket %s, which is not the one configured", a.Bucket)
 		return nil
 	}
-	now, err := sh.store.Stat(ctx, a.Key, a.Version)
-	switch {
-	case errors.Is(err, vault.ErrNotFound):
-		problem("its object %s, version %s, is not in the store", a.Key, a.Version)
-		return nil
-	case err != nil:
-		return err
-	case !now.RetainUntil.Before(until):
-		x.Already++
-		return nil
-	}
-	switch err := sh.store.Extend(ctx, a.Key, a.Version, until); {
-	case errors.Is(err, vault.ErrShorten): // somebody extended it further meanwhile
-		x.Already++
+	switch extended, err := lengthen(ctx, sh.store, a.Key, a.Version, until); {
 	case errors.Is(err, vault.ErrUnsafeStore), errors.Is(err, vault.ErrNotFound), errors.Is(err, vault.ErrLocked):
 		problem("%v", err)
 	case err != nil:
 		return err
-	default:
+	case extended:
 		x.Extended++
+	default:
+		x.Already++
+	}
+	return nil
+}
+
+// lengthen extends one object's retention, and says whether it was shorter.
+func lengthen(ctx context.Context, store *vault.Store, key, version string, until time.Time) (bool, error) {
+	now, err := store.Stat(ctx, key, version)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		return false, fmt.Errorf("its object %s, version %s, is not in the store: %w", key, version, err)
+	case err != nil:
+		return false, err
+	case !now.RetainUntil.Before(until):
+		return false, nil
+	}
+	err = store.Extend(ctx, key, version, until)
+	if errors.Is(err, vault.ErrShorten) { // somebody extended it further meanwhile
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// extendLog sees to every version of every object of the log's published tree.
+func (x *Extension) extendLog(ctx context.Context, sh shelf, until time.Time) error {
+	err := sh.store.EachKept(ctx, func(key, version string) error {
+		switch _, err := lengthen(ctx, sh.store, key, version, until); {
+		case errors.Is(err, vault.ErrUnsafeStore), errors.Is(err, vault.ErrNotFound), errors.Is(err, vault.ErrLocked):
+			x.Problems = append(x.Problems, Problem{key, err.Error()})
+		case err != nil:
+			return err
+		default:
+			x.Log++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't extend the retention of the log's published tree: %w", err)
 	}
 	return nil
 }

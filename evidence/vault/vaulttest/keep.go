@@ -54,6 +54,13 @@ func testKeep(t *testing.T, b *bench) {
 		t.Fatalf("kept above another's it is %+v, %v", o, err)
 	}
 	read(data)
+	listed := map[string]bool{}
+	if err := b.store.EachKept(t.Context(), func(key, version string) error {
+		listed[version] = key == first.Key
+		return nil
+	}); err != nil || len(listed) != 3 || !listed[first.Version] {
+		t.Errorf("of three versions there are listed %v: %v", listed, err)
+	}
 	if err := b.raw.RemoveObject(t.Context(), b.config.Bucket, first.Key, minio.RemoveObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
