@@ -36,7 +36,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
 		a.keyCommand(), a.organisationCommand(), a.inviteCommand(), a.policyCommand(),
-		a.caseCommand(), a.itemCommand(), a.putCommand(),
+		a.caseCommand(), a.itemCommand(), a.putCommand(), a.uploadsCommand(),
 		a.releaseCommand(), a.acceptCommand(), a.declineCommand(), a.recallCommand(), a.confirmCommand(), a.approveCommand(), a.assumeCommand(), a.disposeCommand(),
 		a.grantCommand(), a.getCommand(), a.opinionCommand(), a.correctCommand(), a.reportCommand(),
 		a.dossierCommand(), a.verifyCommand(), a.auditCommand(), a.logCommand(), a.outboxCommand(), a.witnessCommand(),

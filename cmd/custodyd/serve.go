@@ -49,6 +49,7 @@ func serve(ctx context.Context, cfg config.Config, invite bool, out io.Writer) (
 		return err
 	}
 	o.Announce, o.Log = out, logger(cfg, os.Stderr)
+	boundHeap()
 	svc, err := service.Start(ctx, o)
 	if err != nil {
 		return err
@@ -79,6 +80,18 @@ func serve(ctx context.Context, cfg config.Config, invite bool, out io.Writer) (
 		return nil
 	case err := <-svc.Failed():
 		return fmt.Errorf("the service can't go on: %w; start it again, nothing acknowledged is lost", err)
+	}
+}
+
+// heapLimit is from where on the garbage collector works harder, instead of
+// letting garbage grow to the size of what is in use. Parts lie outside of it.
+const heapLimit = 128 << 20
+
+// boundHeap keeps the promise of a service below 300 MB, unless whoever runs it
+// has said otherwise by GOMEMLIMIT.
+func boundHeap() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(heapLimit)
 	}
 }
 

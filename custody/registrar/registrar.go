@@ -43,7 +43,7 @@ type Options struct {
 	TokenLife   time.Duration // access tokens; 0: 15 minutes
 	InviteLife  time.Duration // invitations; 0: an hour
 	UploadLife  time.Duration // of an idle upload session; 0: 7 days
-	PartMemory  int           // blocks of 8 MiB in which parts are held, over all sessions; 0: 20
+	PartMemory  int           // blocks of 8 MiB in which parts are held, over all sessions, from 10 on; 0: 12
 	Spool       string        // directory for parts that are not held in memory; "": the system\'s for temporary files
 
 	Now  func() time.Time
@@ -85,7 +85,7 @@ func New(o Options) *Registrar {
 		o.UploadLife = 7 * 24 * time.Hour
 	}
 	if o.PartMemory == 0 {
-		o.PartMemory = 20
+		o.PartMemory = 12
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -100,7 +100,7 @@ func New(o Options) *Registrar {
 		o.Policy = func() (*verify.Policy, []byte, error) { return nil, nil, nil }
 	}
 	return &Registrar{ledger: o.Ledger, vault: o.Vault, policy: o.Policy, o: o, now: o.Now, rand: o.Rand, log: o.Log,
-		sessions: newSessions(), next: newRoom(o.PartMemory / 2), ahead: newRoom(o.PartMemory - o.PartMemory/2), inMemory: maxInMemory, spoolAfter: spoolPatience, early: make(chan struct{}, readAheadAll)}
+		sessions: newSessions(), next: newRoom(maxInMemory / evidence.BlockSize), ahead: newRoom(o.PartMemory - maxInMemory/evidence.BlockSize), inMemory: maxInMemory, spoolAfter: spoolPatience, early: make(chan struct{}, readAheadAll)}
 }
 
 // Ready reports whether ledger and vault answer.

@@ -16,7 +16,7 @@ import (
 // many as keep network, processors and disk busy, and no more bytes than the
 // service has memory for; of parts that are spooled, two.
 func window(partSize int64) int {
-	return int(min(8, max(2, (96<<20)/partSize)))
+	return int(min(8, max(2, (64<<20)/partSize)))
 }
 
 // maxOpenUploads bounds the sessions that one key may have open.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +82,28 @@ func TestMemory(t *testing.T) {
 			}
 		}
 		first = now
+	}
+	// Four at once, as in a busy hour; each image another.
+	reset()
+	began := time.Now()
+	var all sync.WaitGroup
+	for i := range int64(4) {
+		all.Go(func() {
+			image := image{128<<20 + 8*i}
+			session, err := c.BeginUpload(t.Context(), kase, &exhibit, image.size, "image.dd")
+			if err == nil {
+				_, err = c.SendParts(t.Context(), session, image, client.PartsOptions{})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	service, s3 := peaks()
+	t.Logf("4 × 128 MiB sent at once in %s: custodyd %d MiB at most, its S3 server %d MiB", time.Since(began).Round(time.Second/10), service>>20, s3>>20)
+	if service >= allowed || s3 >= allowed {
+		t.Errorf("four deposits at once took %d MiB of custodyd's memory and %d of its S3 server's, %d are allowed each", service>>20, s3>>20, allowed>>20)
 	}
 }
 

@@ -72,6 +72,17 @@ func (f *fakeService) FinishUpload(ctx context.Context, id string, s Submission)
 	return r, f.receiptAt(len(f.story.Entries) - 1), nil
 }
 
+func (f *fakeService) Uploads(ctx context.Context) (out []Upload, err error) {
+	for id := range f.uploads {
+		u, err := f.Upload(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
 func (f *fakeService) AbortUpload(_ context.Context, id string) error {
 	delete(f.uploads, id)
 	return nil

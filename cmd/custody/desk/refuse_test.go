@@ -327,6 +327,10 @@ func TestDepositIsTakenUp(t *testing.T) {
 	}
 	arrived := slices.Clone(c.f.parts)
 	c.f.part = nil
+	open, err := c.officer.Sessions(ctx)
+	if err != nil || len(open) != 1 || open[0].Size != int64(len(content)) || open[0].Held == 0 || open[0].Held >= open[0].Size {
+		t.Errorf("the deposits begun are %+v (%v)", open, err)
+	}
 	r, err := c.officer.Deposit(ctx, in)
 	must(t, err)
 	if !bytes.Equal(c.f.stored[r.Artifact.SHA256], content) {

@@ -263,7 +263,7 @@ func uploadOf(u wire.Upload, err error) (Upload, error) {
 	for _, n := range u.Segments {
 		segments = append(segments, uint64(n))
 	}
-	return Upload{ID: u.Id, Legacy: legacy, Segments: segments, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received, Window: u.Window, Expires: u.Expires}, nil
+	return Upload{ID: u.Id, Legacy: legacy, Segments: segments, Size: u.Size, PartSize: u.PartSize, Parts: u.Parts, Received: u.Received, Window: u.Window, FileName: u.FileName, Expires: u.Expires}, nil
 }
 
 // Upload implements Uploads.
@@ -298,6 +298,23 @@ func (r *Remote) FinishUpload(ctx context.Context, id string, s Submission) (dep
 	var p ids
 	deposited, received = p.receipt(out.Deposited), p.receipt(out.Received)
 	return deposited, received, p.err
+}
+
+// Uploads implements Uploads.
+func (r *Remote) Uploads(ctx context.Context) ([]Upload, error) {
+	list, err := r.c.Uploads(ctx)
+	if err != nil {
+		return nil, answer(err)
+	}
+	out := make([]Upload, 0, len(list))
+	for _, u := range list {
+		one, err := uploadOf(u, nil)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }
 
 // AbortUpload implements Uploads.

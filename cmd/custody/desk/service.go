@@ -60,6 +60,8 @@ type Matters interface {
 type Uploads interface {
 	BeginUpload(ctx context.Context, r UploadRequest) (Upload, error)
 	Upload(ctx context.Context, id string) (Upload, error)
+	// Uploads are the sessions that the caller's key began and that are open.
+	Uploads(ctx context.Context) ([]Upload, error)
 	PutPart(ctx context.Context, upload string, number int, content *parcel.Parcel) error
 	FinishUpload(ctx context.Context, upload string, s Submission) (deposited, received Receipt, err error)
 	AbortUpload(ctx context.Context, upload string) error
@@ -211,6 +213,7 @@ type Upload struct {
 	Parts    int
 	Received []int
 	Window   int // parts that may be under way at once
+	FileName string
 	Expires  time.Time
 }
 

@@ -100,6 +100,43 @@ func (m *uploadMemory) forget() error {
 	return nil
 }
 
+// Session is a deposit begun and not finished, as its maker may see it.
+type Session struct {
+	ID       string    `json:"upload"`
+	FileName string    `json:"fileName"`
+	Size     int64     `json:"size"`     // bytes
+	Held     int64     `json:"held"`     // bytes that the service holds
+	Expires  time.Time `json:"expires"`  // discarded then, unless a part comes before
+	EndsSoon bool      `json:"endsSoon"` // within a day
+}
+
+// Sessions lists the deposits that this key began and didn't finish, the one
+// that ends first at the top. The same put takes each up again.
+func (d *Desk) Sessions(ctx context.Context) ([]Session, error) {
+	list, err := d.Service.Uploads(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't list the deposits begun: %w", err)
+	}
+	out := make([]Session, 0, len(list))
+	for _, u := range list {
+		s := Session{ID: u.ID, FileName: u.FileName, Size: u.Size, Expires: u.Expires, EndsSoon: time.Until(u.Expires) < 24*time.Hour}
+		for _, n := range u.Received {
+			s.Held += min(u.PartSize, u.Size-int64(n-1)*u.PartSize)
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Session) int { return a.Expires.Compare(b.Expires) })
+	return out, nil
+}
+
+// EndSession discards a deposit begun.
+func (d *Desk) EndSession(ctx context.Context, id string) error {
+	if err := d.Service.AbortUpload(ctx, id); err != nil {
+		return fmt.Errorf("couldn't discard the deposit %.12s: %w", id, err)
+	}
+	return nil
+}
+
 // Tries of one part: how often it waits for its predecessors, and how often it
 // is sent over a failing network before the deposit is interrupted.
 const (

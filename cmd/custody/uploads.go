@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) uploadsCommand() *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: "Deposits begun and not finished, with the time they end", Args: cobra.NoArgs,
+		Long: "List the deposits that your key began and didn't finish. The same put takes one up again, and sends\nonly what the service doesn't hold; each part it takes puts the end off. After its end a deposit is\ndiscarded: nothing of it was recorded.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.desk(cmd.Context(), want{})
+			if err != nil {
+				return err
+			}
+			sessions, err := d.Sessions(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(sessions, func(w io.Writer) {
+				for _, s := range sessions {
+					warning := ""
+					if s.EndsSoon {
+						warning = "  ENDS SOON"
+					}
+					fmt.Fprintf(w, "%s  %s  %d of %d bytes  until %s%s\n", s.ID, printable(s.FileName), s.Held, s.Size, s.Expires.Local().Format(time.RFC3339), warning)
+				}
+			})
+		}}
+	abort := &cobra.Command{Use: "abort UPLOAD", Short: "Discard a deposit begun", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := parseID("UPLOAD", args[0])
+			if err != nil {
+				return err
+			}
+			d, err := a.desk(cmd.Context(), want{})
+			if err != nil {
+				return err
+			}
+			return d.EndSession(cmd.Context(), id.String())
+		}}
+	return group("uploads", "Deposits that were begun and not finished",
+		examples(list, `custody uploads list`), examples(abort, `custody uploads abort 3f0c…`))
+}
