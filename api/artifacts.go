@@ -37,6 +37,46 @@ func (h artifacts) GetArtifactContent(ctx context.Context, r wire.GetArtifactCon
 	return &artifactAnswer{ctx: ctx, id: id, reader: reader, rangeHeader: given(r.Params.Range), ifRange: given(r.Params.IfRange)}, nil
 }
 
+func (h artifacts) HeadArtifactContent(ctx context.Context, r wire.HeadArtifactContentRequestObject) (wire.HeadArtifactContentResponseObject, error) {
+	id, request, err := h.ids(r.Sha256, r.Params.Request)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := h.use.OpenArtifact(ctx, callerOf(ctx), id, request)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open an artifact: %w", err)
+	}
+	head := artifactHead{id, reader.Size(), reader.Segmented()}
+	if err := reader.Close(ctx, 0, nil); err != nil { // nothing was read
+		return nil, fmt.Errorf("couldn't leave an artifact: %w", err)
+	}
+	return head, nil
+}
+
+// artifactHead is what the whole artifact would be answered with, without it.
+type artifactHead struct {
+	id        evidence.Digest
+	size      int64
+	segmented bool // the id is its manifest's digest, not its bytes'
+}
+
+func (a artifactHead) VisitHeadArtifactContentResponse(w http.ResponseWriter) error {
+	a.header(w.Header())
+	w.Header().Set("Content-Length", strconv.FormatInt(a.size, 10))
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// header is what every answer about an artifact has.
+func (a artifactHead) header(h http.Header) {
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("ETag", `"`+a.id.String()+`"`)
+	if !a.segmented {
+		h.Set("Repr-Digest", digestHeader(a.id))
+	}
+}
+
 func (h artifacts) GetArtifactBlocks(ctx context.Context, r wire.GetArtifactBlocksRequestObject) (wire.GetArtifactBlocksResponseObject, error) {
 	id, request, err := h.ids(r.Sha256, r.Params.Request)
 	if err != nil {
@@ -94,15 +134,10 @@ func (a *artifactAnswer) VisitGetArtifactContentResponse(w http.ResponseWriter) 
 	}
 	a.begin = func() {
 		h := w.Header()
-		h.Set("Content-Type", "application/octet-stream")
+		artifactHead{id: a.id, segmented: a.reader.Segmented()}.header(h)
 		h.Set("Content-Length", strconv.FormatInt(span.length, 10))
-		h.Set("Accept-Ranges", "bytes")
-		h.Set("ETag", etag)
-		if !a.reader.Segmented() {
-			h.Set("Repr-Digest", digestHeader(a.id))
-			if !partial {
-				h.Set("Content-Digest", digestHeader(a.id))
-			}
+		if !partial && !a.reader.Segmented() {
+			h.Set("Content-Digest", digestHeader(a.id))
 		}
 		if !partial {
 			w.WriteHeader(http.StatusOK)
@@ -135,29 +170,27 @@ func firstOf(content registrar.Pieces, length int64, digested bool) ([]byte, err
 	return whole, nil
 }
 
-// stream counts what went out, and holds the newest bytes back until the next
-// were read, and the last ones until the content came to its end without an
-// error: content that fails never arrives whole. Whatever error it returns,
-// bytes may be out, and the exit cuts the connection.
-func (a *artifactAnswer) stream(w io.Writer, held []byte, content registrar.Pieces, length int64) error {
-	read := int64(len(held))
-	for read < length {
-		next, err := content.Next()
-		if err != nil {
-			return fmt.Errorf("couldn't read an artifact after %d of %d bytes: %w", read, length, noCleanEnd(err))
-		}
-		read += int64(len(next))
-		if err := a.write(w, held); err != nil {
+// stream sends what was checked as it comes, but holds the last bytes back
+// until the content came to its end without an error: content that fails never
+// arrives whole. Whatever error it returns, bytes may be out, and the exit cuts
+// the connection.
+func (a *artifactAnswer) stream(w io.Writer, piece []byte, content registrar.Pieces, length int64) error {
+	read := int64(len(piece))
+	for ; read < length; read += int64(len(piece)) {
+		if err := a.write(w, piece); err != nil {
 			return err
 		}
-		held = next
+		var err error
+		if piece, err = content.Next(); err != nil {
+			return fmt.Errorf("couldn't read an artifact after %d of %d bytes: %w", read, length, noCleanEnd(err))
+		}
 	}
 	if _, err := content.Next(); read != length || err == nil {
 		return fmt.Errorf("couldn't send an artifact: more bytes came than the %d that were asked for", length)
 	} else if err != io.EOF {
 		return fmt.Errorf("couldn't send an artifact: %w", err)
 	}
-	return a.write(w, held)
+	return a.write(w, piece)
 }
 
 // write sends in pieces small enough that a slow reader is seen to read.
@@ -170,7 +203,7 @@ func (a *artifactAnswer) write(w io.Writer, p []byte) error {
 		n, err := w.Write(p[:min(len(p), copyBuffer)])
 		a.sent += int64(n)
 		if err != nil {
-			return fmt.Errorf("couldn't send an artifact: %w", err)
+			return fmt.Errorf("couldn't send an artifact: %w: %w", registrar.ErrReaderGone, err)
 		}
 		p = p[n:]
 	}

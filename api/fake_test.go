@@ -324,18 +324,20 @@ func (a *fakeArtifact) Segmented() bool { return false }
 func (a *fakeArtifact) Size() int64 { return int64(len(a.content)) }
 
 func (a *fakeArtifact) Range(_ context.Context, offset, length int64) (registrar.Pieces, error) {
-	p := &fakePieces{left: a.content[offset : offset+length], end: io.EOF}
+	p := &fakePieces{left: a.content[offset : offset+length], fail: -1, end: io.EOF}
 	if a.failAt > 0 && a.failAt < offset+length {
-		p.left, p.end = a.content[offset:max(offset, a.failAt)], errors.New("block 3 differs from its hash")
+		p.fail = max(0, a.failAt-offset)
 	} else if a.failEnd != nil {
 		p.end = a.failEnd
 	}
 	return p, nil
 }
 
-// fakePieces gives small pieces in memory that is used again, as the real ones.
+// fakePieces gives pieces in memory that is used again, as the real ones; one in
+// which something is bad does not come out at all.
 type fakePieces struct {
 	left  []byte
+	fail  int64 // bytes before the bad one; negative: none is
 	end   error
 	lent  [2][]byte
 	calls int
@@ -346,6 +348,12 @@ func (p *fakePieces) Next() ([]byte, error) {
 		return nil, p.end
 	}
 	n := min(len(p.left), copyBuffer)
+	if p.fail >= 0 && p.fail < int64(n) {
+		return nil, errors.New("block 3 differs from its hash")
+	}
+	if p.fail >= 0 {
+		p.fail -= int64(n)
+	}
 	memory := &p.lent[p.calls%2]
 	p.calls++
 	*memory = append((*memory)[:0], p.left[:n]...)

@@ -959,6 +959,12 @@ type GetArtifactContentParams struct {
 	IfRange *IfRange `json:"If-Range,omitempty"`
 }
 
+// HeadArtifactContentParams defines parameters for HeadArtifactContent.
+type HeadArtifactContentParams struct {
+	// Request Event id of the reader's own access.requested.
+	Request AccessRequest `form:"request" json:"request"`
+}
+
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Cursor Where the last page ended, as it said in `next`; opaque.
@@ -1167,14 +1173,23 @@ type ClientInterface interface {
 	// GetArtifactContent Read an artifact
 	//
 	// Every 8 MiB block is checked against its recorded hash before a byte of it
-	// leaves. If one fails, the connection is cut: an answer that ends as announced
-	// by Content-Length is whole. One byte range at a time. `Repr-Digest` is of the
-	// whole artifact; `Content-Digest`, of the bytes in this answer, is present
-	// where that is the whole or at most 8 MiB. What was disposed of answers 410,
-	// code `erased`.
+	// leaves. If one fails, the connection is cut, or, where nothing was sent yet, the
+	// answer is the problem `copy-damaged`, which names the block: an answer that ends
+	// as announced by Content-Length is whole. One byte range at a time; several are
+	// refused (416), `If-Range` takes the ETag. `Repr-Digest` is of the whole artifact;
+	// `Content-Digest`, of the bytes in this answer, is present where that is the whole
+	// or at most 8 MiB. All ranges of one request of access are recorded together.
+	// What was disposed of answers 410, code `erased`.
 	//
 	// Corresponds with GET /v1/artifacts/{sha256}/content (the `GetArtifactContent` operationId).
 	GetArtifactContent(ctx context.Context, sha256 Artifact, params *GetArtifactContentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HeadArtifactContent Ask how long an artifact is, and its digest
+	//
+	// As the whole would be answered, without it. Nothing is read, and no access recorded.
+	//
+	// Corresponds with HEAD /v1/artifacts/{sha256}/content (the `HeadArtifactContent` operationId).
+	HeadArtifactContent(ctx context.Context, sha256 Artifact, params *HeadArtifactContentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListCases The cases the caller may see
 	//
@@ -1495,15 +1510,34 @@ func (c *Client) GetArtifactBlocks(ctx context.Context, sha256 Artifact, params 
 // GetArtifactContent Read an artifact
 //
 // Every 8 MiB block is checked against its recorded hash before a byte of it
-// leaves. If one fails, the connection is cut: an answer that ends as announced
-// by Content-Length is whole. One byte range at a time. `Repr-Digest` is of the
-// whole artifact; `Content-Digest`, of the bytes in this answer, is present
-// where that is the whole or at most 8 MiB. What was disposed of answers 410,
-// code `erased`.
+// leaves. If one fails, the connection is cut, or, where nothing was sent yet, the
+// answer is the problem `copy-damaged`, which names the block: an answer that ends
+// as announced by Content-Length is whole. One byte range at a time; several are
+// refused (416), `If-Range` takes the ETag. `Repr-Digest` is of the whole artifact;
+// `Content-Digest`, of the bytes in this answer, is present where that is the whole
+// or at most 8 MiB. All ranges of one request of access are recorded together.
+// What was disposed of answers 410, code `erased`.
 //
 // Corresponds with GET /v1/artifacts/{sha256}/content (the `GetArtifactContent` operationId).
 func (c *Client) GetArtifactContent(ctx context.Context, sha256 Artifact, params *GetArtifactContentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetArtifactContentRequest(c.Server, sha256, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HeadArtifactContent Ask how long an artifact is, and its digest
+//
+// As the whole would be answered, without it. Nothing is read, and no access recorded.
+//
+// Corresponds with HEAD /v1/artifacts/{sha256}/content (the `HeadArtifactContent` operationId).
+func (c *Client) HeadArtifactContent(ctx context.Context, sha256 Artifact, params *HeadArtifactContentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeadArtifactContentRequest(c.Server, sha256, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2317,6 +2351,63 @@ func NewGetArtifactContentRequest(server string, sha256 Artifact, params *GetArt
 			req.Header.Set("If-Range", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewHeadArtifactContentRequest constructs an http.Request for the HeadArtifactContent method
+func NewHeadArtifactContentRequest(server string, sha256 Artifact, params *HeadArtifactContentParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sha256", sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/artifacts/%s/content", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "request", params.Request, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodHead, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -3663,16 +3754,27 @@ type ClientWithResponsesInterface interface {
 	// GetArtifactContentWithResponse Read an artifact
 	//
 	// Every 8 MiB block is checked against its recorded hash before a byte of it
-	// leaves. If one fails, the connection is cut: an answer that ends as announced
-	// by Content-Length is whole. One byte range at a time. `Repr-Digest` is of the
-	// whole artifact; `Content-Digest`, of the bytes in this answer, is present
-	// where that is the whole or at most 8 MiB. What was disposed of answers 410,
-	// code `erased`.
+	// leaves. If one fails, the connection is cut, or, where nothing was sent yet, the
+	// answer is the problem `copy-damaged`, which names the block: an answer that ends
+	// as announced by Content-Length is whole. One byte range at a time; several are
+	// refused (416), `If-Range` takes the ETag. `Repr-Digest` is of the whole artifact;
+	// `Content-Digest`, of the bytes in this answer, is present where that is the whole
+	// or at most 8 MiB. All ranges of one request of access are recorded together.
+	// What was disposed of answers 410, code `erased`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/artifacts/{sha256}/content (the `GetArtifactContent` operationId).
 	GetArtifactContentWithResponse(ctx context.Context, sha256 Artifact, params *GetArtifactContentParams, reqEditors ...RequestEditorFn) (*GetArtifactContentResponse, error)
+
+	// HeadArtifactContentWithResponse Ask how long an artifact is, and its digest
+	//
+	// As the whole would be answered, without it. Nothing is read, and no access recorded.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with HEAD /v1/artifacts/{sha256}/content (the `HeadArtifactContent` operationId).
+	HeadArtifactContentWithResponse(ctx context.Context, sha256 Artifact, params *HeadArtifactContentParams, reqEditors ...RequestEditorFn) (*HeadArtifactContentResponse, error)
 
 	// ListCasesWithResponse The cases the caller may see
 	//
@@ -4191,6 +4293,56 @@ func (r GetArtifactContentResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetArtifactContentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// HeadArtifactContentResponse200Headers the declared response headers of an HTTP 200 response for HeadArtifactContent
+type HeadArtifactContentResponse200Headers struct {
+	AcceptRanges string
+	ETag         string
+	ReprDigest   string
+}
+
+type HeadArtifactContentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *HeadArtifactContentResponse200Headers
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r HeadArtifactContentResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r HeadArtifactContentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r HeadArtifactContentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HeadArtifactContentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HeadArtifactContentResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5598,11 +5750,13 @@ func (c *ClientWithResponses) GetArtifactBlocksWithResponse(ctx context.Context,
 // GetArtifactContentWithResponse Read an artifact
 //
 // Every 8 MiB block is checked against its recorded hash before a byte of it
-// leaves. If one fails, the connection is cut: an answer that ends as announced
-// by Content-Length is whole. One byte range at a time. `Repr-Digest` is of the
-// whole artifact; `Content-Digest`, of the bytes in this answer, is present
-// where that is the whole or at most 8 MiB. What was disposed of answers 410,
-// code `erased`.
+// leaves. If one fails, the connection is cut, or, where nothing was sent yet, the
+// answer is the problem `copy-damaged`, which names the block: an answer that ends
+// as announced by Content-Length is whole. One byte range at a time; several are
+// refused (416), `If-Range` takes the ETag. `Repr-Digest` is of the whole artifact;
+// `Content-Digest`, of the bytes in this answer, is present where that is the whole
+// or at most 8 MiB. All ranges of one request of access are recorded together.
+// What was disposed of answers 410, code `erased`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5613,6 +5767,21 @@ func (c *ClientWithResponses) GetArtifactContentWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseGetArtifactContentResponse(rsp)
+}
+
+// HeadArtifactContentWithResponse Ask how long an artifact is, and its digest
+//
+// As the whole would be answered, without it. Nothing is read, and no access recorded.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with HEAD /v1/artifacts/{sha256}/content (the `HeadArtifactContent` operationId).
+func (c *ClientWithResponses) HeadArtifactContentWithResponse(ctx context.Context, sha256 Artifact, params *HeadArtifactContentParams, reqEditors ...RequestEditorFn) (*HeadArtifactContentResponse, error) {
+	rsp, err := c.HeadArtifactContent(ctx, sha256, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHeadArtifactContentResponse(rsp)
 }
 
 // ListCasesWithResponse The cases the caller may see
@@ -6357,6 +6526,62 @@ func ParseGetArtifactContentResponse(rsp *http.Response) (*GetArtifactContentRes
 			headers.ReprDigest = value
 		}
 		response.Headers206 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseHeadArtifactContentResponse parses an HTTP response from a HeadArtifactContentWithResponse call
+func ParseHeadArtifactContentResponse(rsp *http.Response) (*HeadArtifactContentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HeadArtifactContentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers HeadArtifactContentResponse200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Repr-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Repr-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReprDigest = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -7384,6 +7609,9 @@ type ServerInterface interface {
 	// GetArtifactContent Read an artifact
 	// (GET /v1/artifacts/{sha256}/content)
 	GetArtifactContent(w http.ResponseWriter, r *http.Request, sha256 Artifact, params GetArtifactContentParams)
+	// HeadArtifactContent Ask how long an artifact is, and its digest
+	// (HEAD /v1/artifacts/{sha256}/content)
+	HeadArtifactContent(w http.ResponseWriter, r *http.Request, sha256 Artifact, params HeadArtifactContentParams)
 	// ListCases The cases the caller may see
 	// (GET /v1/cases)
 	ListCases(w http.ResponseWriter, r *http.Request, params ListCasesParams)
@@ -7622,6 +7850,48 @@ func (siw *ServerInterfaceWrapper) GetArtifactContent(w http.ResponseWriter, r *
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetArtifactContent(w, r, sha256, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// HeadArtifactContent operation middleware
+func (siw *ServerInterfaceWrapper) HeadArtifactContent(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "sha256" -------------
+	var sha256 Artifact
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sha256", mux.Vars(r)["sha256"], &sha256, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sha256", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HeadArtifactContentParams
+
+	// ------------- Required query parameter "request" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "request", r.URL.Query(), &params.Request, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "request"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "request", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.HeadArtifactContent(w, r, sha256, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -8701,6 +8971,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/artifacts/{sha256}/content", wrapper.GetArtifactContent).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/artifacts/{sha256}/content", wrapper.HeadArtifactContent).Methods(http.MethodHead)
+
 	r.HandleFunc(options.BaseURL+"/v1/artifacts/{sha256}/blocks", wrapper.GetArtifactBlocks).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/reports", wrapper.IssueReport).Methods(http.MethodPost)
@@ -8941,6 +9213,50 @@ type GetArtifactContentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetArtifactContentdefaultApplicationProblemPlusJSONResponse) VisitGetArtifactContentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HeadArtifactContentRequestObject struct {
+	Sha256 Artifact `json:"sha256"`
+	Params HeadArtifactContentParams
+}
+
+type HeadArtifactContentResponseObject interface {
+	VisitHeadArtifactContentResponse(w http.ResponseWriter) error
+}
+
+type HeadArtifactContent200ResponseHeaders struct {
+	AcceptRanges string
+	ETag         string
+	ReprDigest   string
+}
+
+type HeadArtifactContent200Response struct {
+	Headers HeadArtifactContent200ResponseHeaders
+}
+
+func (response HeadArtifactContent200Response) VisitHeadArtifactContentResponse(w http.ResponseWriter) error {
+	w.Header().Set("Accept-Ranges", fmt.Sprint(response.Headers.AcceptRanges))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Repr-Digest", fmt.Sprint(response.Headers.ReprDigest))
+	w.WriteHeader(200)
+	return nil
+}
+
+type HeadArtifactContentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HeadArtifactContentdefaultApplicationProblemPlusJSONResponse) VisitHeadArtifactContentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10138,6 +10454,9 @@ type StrictServerInterface interface {
 	// GetArtifactContent Read an artifact
 	// (GET /v1/artifacts/{sha256}/content)
 	GetArtifactContent(ctx context.Context, request GetArtifactContentRequestObject) (GetArtifactContentResponseObject, error)
+	// HeadArtifactContent Ask how long an artifact is, and its digest
+	// (HEAD /v1/artifacts/{sha256}/content)
+	HeadArtifactContent(ctx context.Context, request HeadArtifactContentRequestObject) (HeadArtifactContentResponseObject, error)
 	// ListCases The cases the caller may see
 	// (GET /v1/cases)
 	ListCases(ctx context.Context, request ListCasesRequestObject) (ListCasesResponseObject, error)
@@ -10358,6 +10677,33 @@ func (sh *strictHandler) GetArtifactContent(w http.ResponseWriter, r *http.Reque
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetArtifactContentResponseObject); ok {
 		if err := validResponse.VisitGetArtifactContentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HeadArtifactContent operation middleware
+func (sh *strictHandler) HeadArtifactContent(w http.ResponseWriter, r *http.Request, sha256 Artifact, params HeadArtifactContentParams) {
+	var request HeadArtifactContentRequestObject
+
+	request.Sha256 = sha256
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.HeadArtifactContent(ctx, request.(HeadArtifactContentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HeadArtifactContent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(HeadArtifactContentResponseObject); ok {
+		if err := validResponse.VisitHeadArtifactContentResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -11151,179 +11497,182 @@ func (sh *strictHandler) PutPart(w http.ResponseWriter, r *http.Request, uploadI
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1rc+M21iD8V/Dqfao6mVCyJF+6LVdqy33JxJ1MuqftbKom7h1D5KGEmAIUALSseL2/fQsHAC8SKIm+",
-	"9JNszSdbEgiAB+eOc7nrxGI2Fxy4Vp3RXWcKNAGJ/57GMcz1J8ongJ8TULFkc80E74w6p9mCLhUZLzWo",
-	"XifqqHgKM2rG6eUcOqOO0pLxSef+Puq8EVwD12/ZBJRen+rTd2/I8eF+n5x/f9odHh4RkRI9BTs3YZzo",
-	"KVOEcrUAufNSai4Uswusrke1pvF0BlyTBdNTQomiKZCUZUA4ncGOayBk1mf/Zcriqdu7SMlULMiM8uW2",
-	"Sd9d0Mn6ZBdTWIXKYioyMFCZwi1NIGYzmkXk91xoSE6I0lLwybbFPsFctj0Nu66EuQQFXFMzfPM691Fn",
-	"TiWdga5glFKf4Pc8uPK7G3MkLPErSsTFF4qIBScUn+1J+zAkZmlmnvo9B7nsRB1zcp1Rxw3oRPgfk5B0",
-	"RlrmUN3of0lIO6PO/79X4v6e/VXtObCYzZ9KzVIaB3a6AhrqBhZ7mlM9LbekpnR4ePQUO3pDFZwlW/cT",
-	"UwUvFElFzhPGJyQRcW7QvWF/sZ31KfY3pYyHNnhWHGpshoz8p0xMIiLkhHKmEKMicg3LCN8gIkzDjAhJ",
-	"JpJybcYRShKQ7AYSIjg0vY7bxFO8T5VxnfFmYomIuAGJrzSnUr9wjHFErtSUmqO5wu1fxbnSIll2x5mI",
-	"r9VVZPFcCO0AcsnNjEfHR0OiJcD6rPicGfyK/IO9Jl+df3z3JiIeU9XXEVkg/1FzKkGRsdDTS65YAsrA",
-	"Dt+D6CnVRIG8AUW40FODIpApODFbNE/0yDsaT+04psiE3QA3/8RTiK8h6V1yD3krLkrYO4B1HQw3HQHc",
-	"0tk8c/RhQPTt6ODl23f/nP/26vvX5/SbvYuz2S/fHL5/A/k/4dP17PCnf8zf//Kvv+9Pz/Pvfv521Ik6",
-	"M3r7I/CJnnZGw37fcButQZp9/a+v3KT/uw7xr78d/Xra/Rft/tHvHn+z9/nuYP/+29FX5G8R+VurR77+",
-	"H//ViUKyIZdKyJBUAAkW5anSZE4nQIAnkESEKsI0UZQlhqtfcbjVVydEzOnvOTRxudguU4VnBRiHg2HU",
-	"mTHuPw/Wdhp1brsT0TXfdtU1m3cFbpRm3blgXIPsjFKaKTCCyXDlzTQNZkhUFRhMK/Lx9B1ilPk/A5qS",
-	"KVVTj5+UZIxfo7hVBgJzCTcN9AxuA09Az99JMQtwT/YH+FcRWWIoztAe42bbN1a9CR1CamZ76K7eiBzh",
-	"bLZ1lsBsLjTwePkDLMNaQEyzrBCGZgMkFdJqRk7knRjhDFQbcjZUbOBt2CSBNIWKcFql2crqXbN8mEiP",
-	"0mQQD9Jhd57rLtxO2Zjp7n6nRnS//n/d//P5bhANhq/uA+TRAunO0gbtyoDCqErmvCgnQGXGQDrl8IQw",
-	"g3oEtUWhpyCjqsqkiKoKwTU4pF27aANVIYt5xCvxOMuTkCp9xhO4xReydIJ818pKiK9xIrN5LQizczQh",
-	"JPNLtEbCVu+RwO2Gl0AeBzQ9IWPIxIIo9seGDZu5noSENMx20IyMRtFCM2J21ifgPD/AcoftXcPyhSLn",
-	"H384a9jQNU7zBPv5kc1YQLE91WQmlCZKoNFCgGvJQJ2Qwz5ZoAij4xoRrRxohtMGOchhHwU2m+UzR0sz",
-	"xu2nUj4ZXJu0RMgPqVGL19/lA8+WeODKgtcoMFQ1i1QzSVtIttlmRcvdARWqSvELtQ1RRX3yJ0CQj1Tq",
-	"n/LZGALKjP3e79SophExwpAMGrZnhuymDA4qSDLo97ehibFlw4LiA7cOBCLN7+Qr1NQHg/7XJ0TBDUia",
-	"ESqNjZnmChLrCDgYHDVKh3XRUMpG1PW/7Xdf7b96ddR/GdBMHy42PsFcSP0dy+An3EjY3ZCyrMkcMj/t",
-	"qIhLXKs3T9IVuW6V38/ub6/7+a4fHe3fh1Vgu+MQilcNfLcWUyqvGPP1rUs/0xPgs1HyNqt+daXvhFDH",
-	"C81vHBbGcioF8otGrdDIuycRaRdi837NnnZVVbV4ki39PM8ETTYbAwqUcq6hwJHmfoZHH+m9mUHNBVdW",
-	"p/ooxTgDVO9ja4Waf+l8nrEY+eLe3I745jdlvYK7LejnxRVXpCVfWut5nGuicuuhQkC5h0un13ks5g3q",
-	"LHIPdA9Yp1csZEIEz9BluMJkQkq1N/7P89mMSjQfaJIwy1A+SjEHqZmBEbKUaI1/GCM/Aa5Zyowtxmvu",
-	"rHnl+bsOWsSfhNC7y8dUyBkNaBrf4ffO+lUkAfTXCkkSiDMqISFM1wEg6SL0+hJiYDeQBG1uYwM4rJQ3",
-	"LPbghYRM6Y05Of+0W83NPhYiA8rN9M55t/P7qiCfee3d5KWg67/cf3kweDU8KGFk5NrRQaciAo/7/ZeD",
-	"4+Ph4cHLg/7x8aAiDftBaVgS1a+l39GxpPL0iiUr4PtczCfGv0GML+MVqxb4dIpKljnWCjZP8ZTX8YlO",
-	"jNW5O3AT0JRlARPqrf3Bux7EHDjjk4jEQkqIzSBFkBU4WWO0wq3L4pxmWQcXKiVd4jacMhaQcLc01qXz",
-	"3+xlzdaIyJgqODo4cbq0U6yNBjKFDPdXIISZKYT0RjvZtv/vzZj7qMOS3QFcAKb+Wt+7SwynTuvCH0Fm",
-	"dEkUQA219zdjadQxxwNbd4Xagmdqq7jNjARx6FNM6OBS4ol/oSbc/pHZe4hW+I2+O5Einqt1nMavAzqz",
-	"1SBSJpXeGQWR/gIIyOE2gHzW91iqB7fWz1jgmfMqAE96QcWtCl/7FkG4TSnj7ZmCeYpQniBNKE01rIOu",
-	"FaZ6N8SO/o0MaNqCi8PvLebG1wkLd/yJzGg8ZRxeKLIw7DAV0hE902YET+qyoWP4QIjs7Rer6/hLlLW7",
-	"k6i4ORkb+UctHxTSX6bV1jQPbEULVmzLwsjB1R9HEF8EV0xpz+hbYM2FUU2o03AVoWQuIWXWU2bdewHq",
-	"q6+2fluDdyuVUWQuhUh3FwoFitRpcpV8KtsIA8UizzoNmx+U0+bNUWWMXytnXvdrJ3YwfDrNIeq8tQpY",
-	"6yMCq0LNtbIeTKfIrZ+M+2E73/9k51vV7XZ6ZOUYyjW3KDpO1rcWBSCVGWoOKpUAXW2YbsogS7yD2l6N",
-	"ME7iDKh0TnuhDBvWTGdWH1nRslHTD7ITKPWLHdSIkrhhv//tLnoFbreFcm/eNCDr6KywUnFIfTPVwYE9",
-	"tNW4b2iWB7jimVYEf4oQ6BKo0cI2QKtwyXRGHWMi9j7RxT9AKTqBNcSycPIAKPYcRC2WpiCBx+01adx+",
-	"aRAhy1swBURPKS9MlxCp2ScC/l2rvJXWlmITvmr9lEfBN7iccHP1gy0MjhZGmtuRt8/MSee6aUcrp4Db",
-	"i8rX3UbkDREvzvMakaMDkokFSLRgKuE1JGETplfk5fhwPD5OXvUHB7SfHo8HydEAhgN4eXyUvHyVxHGS",
-	"DvYPh+lwP072h68Gw/Tg1WF//OrlKwoHxwcH8YqLrd89pt30893RQfjq7G3F5miFRMG7jmdiOFv5y+4a",
-	"3rriETrSd/wGMudZCUPF+pZWgfL2/PwdAfewdf4KDkgNVOcSRmROl5mgycVyDqTqRLrhSY/xrhZaoCMp",
-	"8iNRuS0mUL/2P/cUmxjOb17fABGhh0oaSwjM5nrZI+/zZAKJN5cr0Ma7yohwYT7b2wsLohoW3nXc6obH",
-	"L9+nyffZ4l/nZ0dn7CD/kb0/RiQrXsSoKxteBT0Ffv+d0a93HdxqZ9Sxv3RGnX+8+/nN2T+//bZz//l+",
-	"9Ti2cFAXSdASfz9wlJRyWQaFxUIGeB6dzzGeIugG4jUe44cSZmzxpfUYLIyEFvF1nciH/eFRdzDoDvcv",
-	"+sejfn/U7/+riucJ1dDVbBZE9jijSoX2Y8T/NSwd8x05NcIoEW6L9U3Yn0MrNPpDztClhj+iiy2l0uNY",
-	"3XA3X82e0CWiQp6+FQaE8S6MaymSPG7jkPEsMLA+VBjBRqeCH3cfGezeXcu4ZjyAWz8wXo+CqZ+ciyTq",
-	"SciAKgjadPN8nLE4GPdx/vGHs8rVsOElb9998nx4J4brlPMWOjcipdzqFadSLzs732OtcHO/KwdWTyr2",
-	"SKogqRxs1atTYltUEn5QPlR9SO05T8Y4WLMmnkrBRSYmy78E63lOT8qjKIFiUHmYEjKg6fdUTds4258f",
-	"V9Hl4QNVHLoWO92Cfn+XtL3Ghr4ZF3SpBVFiBmMDujW8g9s5kyHF7WeuWWbUM76iq4k58N5uSNTiiroN",
-	"srV0w8U7sPTqBZuRDGI3fAies/Nm4XWpXTx0rN8773urazYMnnF+0NLn93AH6PM5NEOAqTj7GiCS6ekD",
-	"nEeeMTJFaMZuAk5hpanOmxNQLjvi+rJTZzbieqvp6GYNvQsG6imXOdLeXYkhfAzzVqzvMnDM1RVW3ipP",
-	"mCZzqqfO5+fD6Ug+f7STsj2LXYFahe+V7xCG4Q2zKSKt7VXBLUcyWvGMFbEEO7K+MwyVXAipp0VsO001",
-	"yAWVq172QsIePLOErUZn7f7UPJdzobayvxLUH90DyASvIYBdF4KMgWDAE1VkDFSCjIjgqxYH4zf/3v99",
-	"2H25OD09Pd3xVgCXLLcdFYe0GUE+lq+5zh6MUW5MYsoJK56wmOH8MTyfmS3UQGz1yM/VN7KK5dopltuo",
-	"ZCW1jZ6ob44pkorAzcSXRoKVM/ITBQ9D27iZNnTKiQsC92k5ztNO2IxOAjyPVpKpNkrzlWiWFnpITLcD",
-	"qoRsg3X+xnxdDRde8V2zCdM0C5r7VsX9sZVc3jWiofDiuQuF/1cDG/D1GhwapQ12gvFRXqnl9qDIgipC",
-	"1TUkngB3gkY9zGAdJv41dz9TvHQNvANaA8qG98eG6Upe8cjsvGFrVAR22iYoZIqJLjtqyu2k3ZzKVpdI",
-	"xe35RganYXaOA82LS8rdXeWmZy7csEdZfi4s3DsoCmzw+y5AWWcARSiKQ4aS0psY8KNiURBxAopmOJzn",
-	"QbEoKCT+W2JRmmN4SqxY24DhON7DYk8oIox3HepYnZBQ4jxz6GdfgnaJRJBgPGaCWeSYo4fDbeqaVytT",
-	"kWVisWPkhvPvtTrca1h6p20mJo1BdDFI3U7o7MwonskJIGQLbuq83y3Hv91VkmEGAz5SybIoJZmVM8yc",
-	"+Fpaxo4OWJew3u6IJNyIa0jOWvrmJJtMdfDOgWokBYMsLGUx1UBogb87MYBPZu4QB1Dza9bgvH6Axxp9",
-	"IzvI23M/LuyvMHuymFaZsgBQiJn8KCYPvGQ1lsqaNlRJcQ/c0LdBz5hywVlMM/L+/MNPVWC2D/BoR6Zs",
-	"wgJW5Af83quBZU6EGhFKxlQCmQqli1IalU3esASMsem+6tnjWdvk77mQ+WxDGKoFzIzM6LV1qhV5kgum",
-	"OSgFSamEMj0VeflLnWEPKyFTRwfbgqSKOdb39j9BspSBNFy7OLlivFX6DGisgqoFiYViE74KwqiuO2vr",
-	"NpRGQHHokTdiZtQr+/Z4bb3wyaLVtWCmILsBRRRdkjGkQgJZitxIuyURfP3SrzwjN031iPYyOv6mTwfj",
-	"YbyffPM66BHYEg+HNFkgfYFaITL8sGIntzNKq/x5J+HprcBNJFHdEtqHrWylDdl8rRgjcpjtsXAVaeCe",
-	"eCbloCU3MXQRtuvML2sWXe0gH2bZGZ0rpLAGg5rMRswvEUaKlb7XatRMSSVvlmOQ5I1kMyC/WMmyg4us",
-	"QgAudKlmVuCtWPXM3GFso5I3TXEG1jdVgyRTZcqNF1SKLle02CKwfg0Jq+s+ymKp7ipguTyDVVH3wwbz",
-	"8B2tJmVyq5PeO+FbjXNt44j1vYSO2Bjfn8rr+5ZQlugIT3JJxxk0ZHK1uEgIn8ePAg1JXA199bb0VE26",
-	"bhSomBgcpkXMMa6nTG2bbdfcq/39w8ODg/3hs2VeuXznat6VoXIEYtNRLx8YfYwXTXzNMFlzPj+XxbWO",
-	"1+FXLNMzW7wkZm0fHL4kLnczskqP0garyQwMjqCQFbkkYsFDCQFJKO/XTsArgcrIik/IWFIeT62SxFSP",
-	"fMAIkFGRFNmFW6aMnhYLnmYsRl/sfNlN6IxOIIlckaXujKkZ1fE0IiAp+hBSIccsSYBHhFVKrpQD0aLm",
-	"NItIhrnjXQ/XiMxoZlAV/wU9FUmXC91FA858Zz6g4IiQFrvl3vCjyHVXpN0F44lYRDYjHicw6KJSZmAR",
-	"+TIyXca7aWbMpIjIPIOuS5GPDNQz6OINtvkgJJ1AN82zLCJaiG5G5QTsvyoz62iZc2NoJhHJOc31FLhm",
-	"5Rc3lGV25ZyrfD4XUkPSnUHCKHocImKThbtxZp0w7iPjBhsz0KvRx+X2mmPlmkxjRRZS8AkGcVqVWpBE",
-	"YOD+PKOMY+KOCkqVpAjwDsiUFWwY2co8GDuNeAs0nra41y1CyUMhcAYxWzmqG8L3bayCeWcDCKN7qTUF",
-	"aC4hwbPsYWwKbv/X/uemXMUAZCrHNbIEmEtphDiO3xkmXhVdu+kOFzgpEHXkFHRHQzUN/NHJNGFpuU6L",
-	"o6KARlFsDS1DazhvXsNnMrfwKeXZbqzQDLQbsrSvwrFchoMUzu+QHycYt3ExBfL9xcVHYgfUU5r6x9te",
-	"G5NmGkpk+as7JyxIlWzL7Z/a0mNMWYYWtGUljYOFFn/CemXVqluE1SL8XiivMpYLHqb9eEj76RH0k4Px",
-	"y/QY+umADsf78UFyCEfp7pl+p+TnT2cuh2j9fVc80VrP1Whvzztduv7YJkxP83GPiT33TeIrI6i9jTx0",
-	"RdK7NEB7IMV5R1biljAMKgP5OGNqCskjjP2geTP3ExM6Fjm6PCFL/8xm//O68P58tm4IHT5hbhbYE2kX",
-	"VLdW4CGmnCQCDdyFkNeEG00EOex4iX8DyDAFZwutlauRywp3LrwQu7vM/Yu9MUuExJQ5gGVz6QrALeAG",
-	"DcMS16EiFWvB1WbKyL/WRoDbfbUPjC6BsgJ7LrSFu3O7Biz7hpyyVQBXYi6opmN7Dbtu0l83A4/pVWwI",
-	"l/iYl6bJmkOAkhQWVoqshDXYOoPiejWLmiTC1lV1d4m7ZrGJ64ajeogH4MIxR7AVl5SXUsHLiNL93JDD",
-	"bnMEudAQuRQlDbfhjEEoq4XuGn2+Qyyk376tiZuuFEd8grjIh1QTaBeqrtkMlKazeZOnzgzo4giMWcz1",
-	"VEhmjsiWhq2G1r9Q1Uw1YyPvD44G5ILN4NxM8AnUPKpdvJGLKSxRscR4clzMXWoXs45CVw9M4c0DWUId",
-	"zFul1IzentnBg6N1eBfXNJur9tiLIPPu5e3GlCp3dwLJCiKMSGyOyGK64W8k5wlIsnTeATIXGYuXPfKd",
-	"oZmRv/SPShjUScUYB5bBobA0tiFV13g8E2MTZtQAcMJusLqyS2rxmnyPnFbByYV/G6bQd8AmuYQkwJEe",
-	"Gq5S1sn12QrBcN2oSu9hjmNM8fZXL7aUmy/stsZlUpZBwwUA/tRCqPqKeEFKbmMQtUyOCuk5ZSqTfcFm",
-	"iOKO24tabEuAOUhNkA1LVEzCt/hv8yb9ww31/h6dh7+r9/XV4HjYfzbXq5Om9dpXzYfymLBfB1NUA3i4",
-	"ENCjKy9hEVM9BQVlKVP2EIlX8uPh4SpDjjo5Z7/n4AZomUOoHlAYjBgV0nD5FAg3QV3Mea7Rx1aN4rbD",
-	"l8ivbkBpNilD7BwKMQ4260qKG8CBam628nklfr3y9Bpmn1dCTMJpOpidi0k6/k5prQJkdd9FkI/hrvaV",
-	"bTkCW2zNBfPU91gdt77DfOxyH1rfCjjJaMWZEVloQ9iQNaMRi9nMHIEWoboRDcHIK6Yt0Hjq0ouRPVUC",
-	"f7PMB2dE9mJiae/THqo8rCPr5mTj0E7XQ3Mq8t6nIauqUf5kO22flrwq1P0PIdq78Fke7QS1rf5EMGHD",
-	"FsY9enlw/HUgZh8H/rshmeQDdig4IcPDIzJmWqGSWdiCSgtpzsAWYUa1bVqXPlpcb0wyKRJI/h0KQjqH",
-	"WBjyROcFF4va3Me1usFhP6J5qX83uNlsatlrzI+pb9p+t9Wmq0GutljtrRoP9WFi6dTW+zKIb0715eFw",
-	"P3CoSpkPIYOrYuy9/+VixTu1fD8d/z1mH9j7737+42zwE3t/3IP9fi8eZrxe8figf3y0tf8E7rQB/mYf",
-	"5hdv9ODYKr/NJR8x0OkI+wupkTDm0giHod48+m2huza9qQLjSmarmah7QyX2nzAzvv/lwh3t59WzrOw0",
-	"qkAveHZlYHqrY/NRyIWbqXQfQOJtrxV12rWy2Cl8v6g/sLu5+sAsWtcTw9UbdquGQZW3xu9PdEFmxuZi",
-	"NEMvOCXaTOPtujUgZWLrbVg16nN7iIh1CdYjanjZyYjZeL51ibcRkEFn+Lb4EfNq0Q5RJLZkc2uMdPlc",
-	"eP8pxUS6coGP0XDtVWgo1cn+UNZ+GoNiSdn4zCgx2A8uE/F1kVJbxi46pqCmdGAYUXK4TvPB69KGFNK3",
-	"TMUUawRvSxzd7z8gcTRtLOVui+nNqLy22f+9R3v/dw3aOcFP6psBFg1ALY56F1Dt1Q93COhplfxj1j1v",
-	"NhxRhyvd8ONcFz2Unjmix25tUy1c/N2y7Bm9Xg0xGu5wf9tQEs22VygukVwMl10vIlTFgOpsjQi2KDur",
-	"EfswadCfX9c0ZzcOQwYp5yLnq/V6HgTuwU573IAVDHH02etpRx17Tb8VCawSCreaCI6VlcZAfEDiWnb1",
-	"QSt/RjUJzcWTFTTjcbSCTI7oi51vzsK2wuFRcZw2KOdLRXC61Z4opc3Jxm2i1i/aDMFHeJFsyMcYHCBD",
-	"5RyfWMzaCBMjabcL2hOMxXbJC64rQJnq7QovKjIzStgYCJ0JPrHZBf7GQdmbjYdI7IptvYPDapNkPfVy",
-	"1SiNxW1AZuOlTgg3IqYoi0DxyqlHfC+kQX94UPa5rVhEvglaL0nqBpB5IlTpq21ibCOX/pAS6pmzT7kf",
-	"VXrmrvBvwy9RJ42IFhN7vYJtudBityzMynuhoOzjYVe3NRiKqyIsQnpSrSJKpugnc3rwjHKWgrI1b7EA",
-	"LDJjM6v1yap8FpEFruTxjqlaG9UXqkd+cVk7DpufSeZULqkOjl/a4Q0ot1kinZCZkK4ua/9L93moSod1",
-	"HoWIFOeS6eW5QTEX/22N3QClWLeQSMnezWAPP9jOq9UiF0XfX7y3WnGJTLWe224pjKeBHjafMHBNGRwg",
-	"mKVr02rnDGJEPldigfjAJXvxdg0wt85jS4qX/JJba4zGKHb9cNv9z7n3nDcDK2j6PE9cOGFYYtYQwCX3",
-	"Pqvf8mRitAuj8GBZL6xUqIUlAfymiw4tvBvkiTPRlWsjfcndZdBJmZVV1DfCQCSi6CLCou9swpWPTiI/",
-	"ibFIlnizqYU1aS855W76onvZ6cezEaEkEUrZnoe2mL4nG0vDrkcrEWmaMQ4IpzeCG2gYG3F0ybvESwIz",
-	"vih+u5BMa8CkqW11cM0cVhGzDguQgP49s2xRUvirwksb+VKUXxMt6Q1kWHwGna1EpJecrNY+7ZFTXlZn",
-	"tc8on831/vzDT6WjxNcv5lrgtoxepBA0Ik0VuJdk3E98wbDhqAR7bb6/f2x+/PniDT6Nc/uo8iJljwtN",
-	"LAqPISFFRl4RF42FXwV+l/NrLhbcvBPWnJ4DNQwauzGRshk2PlL8Wgljpz6s8IUiloBxXxbRQUohDXpf",
-	"NXU1unJ9zg4OX35d9Da38Z1XsUjgCmfzdzNlIVDzhgqgwOeD/oFNE8J2moZWzAgMMLbNfzMWA7daSdE7",
-	"SBr2MafxFLrDXr9s+VT5rozf7Lzz5OqCED2ldKLODUh789EZ9Pr2KTEHTuesM+rs9wY4uZHRyMn2auEr",
-	"91Fnb4rFyP4wP04gmF7iXzRCQkXpj9dSKAkTcUL2MIjqD6Ihy5whJmzrQKOYFT38fN2zlVZUw35/Qxuq",
-	"du2n3AqB7lNY6qpnQ9tTmmeNmkWxt0ovq1IodEa/fo46ytfIDAbV+epshsnTCTpM/XGhu9SBqxHi2E7a",
-	"5yRhhFdUtFcz9hFqM7HgtjUGzTKHnKrQV9ZB/8mFuT0b5MuoxDDwY8oR+of9/S+5Jhf6pIx7sSm+C2dJ",
-	"OHdOVASwKLo0gnb5ZdAkEHvZiDGaZbDn2ovu3WHEyr2jX/zpLoMbyO5XfroZ7BXibu/OKpT3e2UyWxD7",
-	"jJK7P+xiN8iiEXVZx8h2UrdzYFpPTDVww5ktr6uj3d9B+xJVr31eV8nYsWp2CLjlkKLCVec+2j4W75G8",
-	"eXn/uRW6i1iD7iotgc7qKFheazJui2ytXmfdh2ocWLj1XF4qvu7dasv3BuRyD+zVOup3yhb73bdYa4Vt",
-	"qo62Nkf5xH3UeXdBJ9uexDE29kPuuGEztNpz8GFEVJDNRWFel0hYablXIZcCzx3BhFG/cvRhzouaQwXF",
-	"K338bRSbsoVBKo3x1NTXDKC2hSoSyiV3LSbJWYoKcWqriyMrEpzbamQ4fa5HpFRfUY9CZbrqRbzk4yXx",
-	"h28NZ8zCmooMbNZdpXur7QPEZtAjV5Wzu8LQGzRXL7lt8u1BdEKu6oh5FXnDduxdiKhU201GZqa5BAVc",
-	"m6lsAKRzzxQdxI1sclILIdojRdiyLxVkz9NpUYN+dMmN3kWubBLg1RaO4rb8JVnK9gds59sdBvqm7f/d",
-	"bKqOCSvs6hQLUNtO72ob8dvBbmyNWT2I130hFjXsH31JcDsSrZZn+JPA2z9etIje4WmP7X8ReWIUxt0F",
-	"SNGb0MmKOiP6kSn9Bke05T/Wq78Lj7B951tyiHY6dNHYMdSxF28bHqEN1wQ5gjPQVKNyCDNs8bN6BHt3",
-	"5s9Zct94Fn8HPIr2J4HzPj+Am5iB7bD/ePAaBcD5NXcE5Z7zizWqQqfkNZ2cafIHmxeBGthdJhaJNZrw",
-	"HmbdgRaS2AYGb92CX+aM/mDzJ2HXDkz/0eIfSfzeDWvbg2xD1anRtPfu8O82unfZty2Rys78zJSPW2uy",
-	"Do0oKpKzKONPwQdCfRMqgHblgitwrqayBdnAL1g1rUgnQje+T80p83KiatB3kejohk2pMnq99T27kiR6",
-	"CkzarKMTctA/IIspy1ayqOy1FrnCZJwElLFJOFxya2m4L+1qGdB0VOY5sdV6cs62MlYMm0FEIFM4UbHn",
-	"IhO657zHlSJ5RWShMXr8OOvHtsELxgRCmwtr3BZFogyHnNIbMDKONzHG8gTaovCZg8AuOKzhVu9hZY46",
-	"9m5lgafkzfD8Yz2n8eeL77qvnt5FdlGehlsurgLH43AmJiUCl/Wv50I1+LKKmxEJNJ46DQTvruwlSoZl",
-	"Y7FmBzm3sUJFFpvPCzCW/yWXoHPJlctVZxPGaebz2HrEFUrwdjAXlgg8ndvKhdRF+c+EhEteXiAck6tK",
-	"MYGrgkhWynyUt+zoorCBPSfWoi8a67khw8Mj8gN7HUK8U7yce+e6cro7lNfCplY/CeurZGQ08L/dMi7K",
-	"i1sXtfCM/muftrZOBL4NlfXznIQRoIO25ODLbmhZq67xFCLEzm2YWSUzZoMMsZ/37lw+5UZZ7TGuHaN7",
-	"5zI1n1VW261twtWn0tMt4iOBO0+iy4hsgnAZSLCB0/0EkFjOhDV7yZVLDrvC2+F6w40ydMcGI7ggBkOL",
-	"rlfIJfes0RWX7LlCi+Qr1xmDXFWDqa++JgJrufaK3K7C01gL/+Z0VpvkGpZXX4dY1BsJVEOlMU5r8VgW",
-	"DcPKlp+fh9Gtt0QJ4NAvXiMKNj7ZxuMGz7DZJkwvN3hCLBc2mMEUUVOx4DY/yYY5P54Y/mHLERcdjFj1",
-	"sAti4FouK7Tgo5oaXTI2IKkttnxIrZke/bWcN0UnhGd33th02nbOG3xm78782SIYsFtCawrHeZ8fwI20",
-	"gu1unkYo2I4sXiaUrVt2B++XdegYuDzUofOwc/uPQ+fP69DhiL+bcPUalmrv7hqWWxiB7WLbDp9+MLM+",
-	"LxtADSKMT0bpeSImgB1MsKKmq5i05sBJmIRYi6pEdEl7TQD9ERPfng0wtXzAMIACHfWfw3WwqaNEk/sg",
-	"E5O9WHDFFOqJG92MlWFtEfQ7KWa7KAwX4pn9kZV3aDgsTG8/PhqSCljIXAqRPv2pfZTixsUNYNqEBBs6",
-	"R+YSUnZrOQsG0G86v1pFrEb9olLPp62XLYHbXQ4PU4yeVxcpXqLh8DBay8c5FydJi7pgz3qEtVauvvpY",
-	"08G5ANWeB0Dw3D64KNZHgjScYmRMrfXg/yBYzT5OP56tMRaZc24YjovUew62xsoqmI2hgQacq2nYjdbR",
-	"h9rIv/TF9VpvhWe3gWpgrmSybxbQtaf27qoftyhDH+pdWltatLV1vtxRNFFRveL+0yhM9a4n3nrC1ikb",
-	"j8RWoqp50+rAP1MqB1fZ7U/qeKoX5NrkdFqtu/Xl/E0Ogk2RUPhr5Cvh2SQPG1b5FAiCZ0hokTEh/XF6",
-	"xPBYsIoWe3f2H2NU36Usg41EWqlW1xZTPrlldgorLJbBnM0dyPlve397EoPZQOA/1vIjOdVqWcJNaFgU",
-	"kAp7+otaRZiOWlTYsarz+18u/MUN8sN351hvallv3CgW3HDJS/6VTVVcKbwthdDm969H5IopdUW+JVcq",
-	"H5u/2lq8LxRhSUSuaJ64by95Jib+a0b1VUSu4HZ+VVxHpuwGyIzxXIOypUAjcvWbZlcGLIMjogUZDF9d",
-	"8nhKJY01phvhRQVWBCBvMHsAvY62g4R5qaO+S4RRITcVMoALV1PqOVhwrfaUOb3qVLfdxWLRNTTXzWWG",
-	"XjZbveJBcwcpE0st2WoTmDdcqU6GwdcKM/S+7DWqhXdQFbN3CbYcP1OPdJw0qMzvbuOpDbD1ZFASiCuB",
-	"5IuMhS8YtC+0FPShbiupRM40wVKLquh7a5vqQobxKbYdIdB4eslTxicg55L528CidoANVEiwB6GzgMki",
-	"3JqQ6QYHrS0Y9ZwHjQs0OlldMqtBwjK25hnSqqheUcuL1Zpsz0pRjEYz6Wc35i9tIFXKlTy7aaQAgz1U",
-	"QdpkDBNapbOiLMh91KB0v4YJ467IyJ9U6a7XL2lSuoNFSr6c1u3rtIRJ053UUxw8HhihvrJF8LDrRLd3",
-	"Z/9xhm8CGdhu5CvxSWMh9QMx4We3QIi2DjaULzspODYGaxFE4/mTRH24NTBtV6n6/XaVLJpMjGeARP+v",
-	"h20+ttVNuX45sgPS7aWMM9uHoDlg0CsO6xV8mPIyPKm0E15QF8VzA0mPuG1eclfuJ7Hty5zW6jIAfTyq",
-	"IgfDIblaaXvmwv8qvc+iS+6rDWEdBZr5EhmszEXcHL5IKtGLl3w1ei2oQH+HwHoa7PvSIYaB0/vzxBq+",
-	"dQwznLVu8GlTpKF68lDDDfu5qFQacs593xnrCWjaYlgpQkonXkP04S40jnUp9u7MH5Qy8zwUDRFfc7HI",
-	"IJk4E7OS7Gp0dF9G0CCNLdZyQtQqeWGNBhccPMU6tATSFGLto8jXyjBi1RofW3flS9NdFYVc7BMplZec",
-	"VjMEMluF0lUsQFNhQbGcDcmY1m6jGstRlkHFl/xqvYveVeRKCGGMOuPkisOtvvJ1hVzZCd9YL8AWPub6",
-	"I32AY7TkCNvVY7OALey4U0xW1cN0xluwnCdP76w1NDPAdAkP9dztL8tuqq2RG7a91gH58bRthBEiqmvv",
-	"GyDhumVXltn69bM5QQXyxqPWWtn+om46ldpLY6/A1fvF5DJzZbZGe3uD4ctev9fvDUavDg76iChuX2ua",
-	"gLgGbhNeKgG4vbJQj3UcGOwMgNMYoTFJaQwrrbHdw8YiDT+KxbKUTbvQmZh0NctcHx+msS0umQnOtMB6",
-	"PPXEnDzB7+3N+RLrrFbWxIkaVrU6RKUBoH9JG4u8/lDtItGVHFtWwVNeu6w/jGmz7qYaZtWnfODQ+jNO",
-	"RmE7IW5r+FWe80i1/twn0JLBTcNzZdZvYJe1i4PqLr3LNgxLj5urPRXdw/729v7z/f8NAAD//w==",
+	"7H15cyI59uBX0bK/iOqaTjDgo8o4OjZcR0+7+qga270dMe3aQWS+BLUTiZaEMe31fvYNPUl5gBJIHzXd",
+	"v5i/bCBTx9O79Y67ViymM8GBa9Ua3LUmQBOQ+O9pHMNMn1M+BvycgIolm2kmeGvQOs0WdKnIaKlBdVpR",
+	"S8UTmFLznF7OoDVoKS0ZH7fu76PWW8E1cP2OjUHp9aHOv31Ljg/3u+Tiu9N2//CIiJToCdixCeNET5gi",
+	"lKsFyJ2nUjOhmJ1gdT6qNY0nU+CaLJieEEoUTYGkLAPC6RR2nAMhsz76LxMWT9zaRUomYkGmlC+3Dfr+",
+	"ko7XB7ucwCpUFhORgYHKBG5pAjGb0iwiv8+FhuSEKC0FH2+b7Bxmsulp2HklzCQo4JqaxzfPcx+1ZlTS",
+	"KegSRil1Dr/PgzO/vzFHwhI/o0RcfKGIWHBC8d2OtC9DYqZm5q3f5yCXrahlTq41aLkHWhH+xyQkrYGW",
+	"cygv9L8kpK1B63/uFbi/Z39Vew4sZvGnUrOUxoGVroCGugfzNc2onhRLUhPaPzx6ihW9pQrOkq3riamC",
+	"F4qkYs4TxsckEfHcoHvN+mI76lOsb0IZDy3wLD/U2Dwy8J8yMY6IkGPKmUKMisg1LCPcQUSYhikRkowl",
+	"5do8RyhJQLIbSIjgULcdt4in2E+ZcZ3xemKJiLgBiVuaUalfOMY4IEM1oeZohrj8YTxXWiTL9igT8bUa",
+	"RhbPhdAOIFfcjHh0fNQnWgKsj4rvmYdfkx/ZG/LVxaf3byPiMVW9jMgC+Y+aUQmKjISeXHHFElAGdrgP",
+	"oidUEwXyBhThQk8MikCm4MQs0bzRIe9pPLHPMUXG7Aa4+SeeQHwNSeeKe8hbcVHA3gGs7WC46Qjglk5n",
+	"maMPA6JvBgev3r3/x+y319+9uaBf712eTX/5+vDDW5j/A86vp4c//Tj78Ms//74/uZh/+/M3g1bUmtLb",
+	"H4CP9aQ16He7httoDdKs6/985Qb9v1WIv/xm8Otp+5+0/Ue3ffz13ue7g/37bwZfkb9F5G+NXnn5v/6r",
+	"FYVkw1wqIUNSASRYlKdKkxkdAwGeQBIRqgjTRFGWGK4+5HCrhydEzOjvc6jjcrGdpgzPEjAOe/2oNWXc",
+	"f+6trTRq3bbHom2+batrNmsLXCjN2jPBuAbZGqQ0U2AEk+HKm2kazCNRWWAwrcin0/eIUeb/DGhKJlRN",
+	"PH5SkjF+jeJWGQjMJNzU0DO4BTwBPX8rxTTAPdkf4LcissRQnKE9xs2yb6x6EzqE1Iz20FW9FXOEs1nW",
+	"WQLTmdDA4+X3sAxrATHNslwYmgWQVEirGTmRd2KEM1BtyNlQsYG3YZME0hRKwmmVZkuzt830YSI9SpNe",
+	"3Ev77dlct+F2wkZMt/dbFaL79X+0/9/nu17U67++D5BHA6Q7S2u0KwMKoyqZ86KcAJUZA+mUwxPCDOoR",
+	"1BaFnoCMyiqTIqosBNfgkLbtpDVUhSzmEVvicTZPQqr0GU/gFjdk6QT5rpWVEF/jQGbxWhBmx6hDSOan",
+	"aIyEjfaRwO2GTSCPA5qekBFkYkEU+2PDgs1YT0JCGqY7aEZGo2igGTE76hNwnu9hucPyrmH5QpGLT9+f",
+	"1SzoGod5gvX8wKYsoNieajIVShMl0GghwLVkoE7IYZcsUITRUYWIVg40w2GDHOSwiwKbTedTR0tTxu2n",
+	"Qj4ZXBs3RMiPqVGL1/fykWdLPHBlwWsUGKrqRaoZpCkkmyyzpOXugAplpfiF2oaoojr4EyDIJyr1T/Pp",
+	"CALKjP3er9SophExwpD0apZnHtlNGeyVkKTX7W5DE2PLhgXFR24dCESa38lXqKn3et2XJ0TBDUiaESqN",
+	"jZnOFSTWEXDQO6qVDuuioZCNqOt/022/3n/9+qj7KqCZPlxsnMNMSP0ty+AnXEjY3ZCyrM4cMj/tqIhL",
+	"nKszS9IVuW6V38/ub6f9+a4bHe3fh1Vgu+IQipcNfDcXU2peMuarS5d+pCfAZ6PkbVb9qkrfCaGOF5rf",
+	"OCyM5VQI5Be1WqGRd08i0i7F5vWaNe2qqmrxJEv6eZYJmmw2BhQo5VxDgSOd+xEefaT3ZgQ1E1xZneqT",
+	"FKMMUL2PrRVq/qWzWcZi5It7M/vE178p6xXcbUI/Ls64Ii350lrPo7kmam49VAgo93Lh9LqIxaxGnUXu",
+	"ge4B6/SKhUyI4Bm6DFeYTEip9sb/xXw6pRLNB5okzDKUT1LMQGpmYIQsJVrjH8bIT4BrljJji/GKO2tW",
+	"ev+uhRbxuRB6d/mYCjmlAU3jW/zeWb+KJID+WiFJAnFGJSSE6SoAJF2Eti8hBnYDSdDmNjaAw0p5w2IP",
+	"XkjIhN6Yk/Nvu9nc6CMhMqDcDO+cdzvvVwX5zBvvJi8EXffV/quD3uv+QQEjI9eODlolEXjc7b7qHR/3",
+	"Dw9eHXSPj3sladgNSsOCqH4t/I6OJRWnl09ZAt/nfDwx+g1i3IxXrBrg0ykqWeZYS9g8wVNexyc6Nlbn",
+	"7sBNQFOWBUyod/YH73oQM+CMjyMSCykhNg8pgqzAyRqjFW6dFsc00zq4UCnpEpfhlLGAhLulsS6c/2Yt",
+	"a7ZGREZUwdHBidOlnWJtNJAJZLi+HCHMSCGkN9rJtvV/Z565j1os2R3AOWCq2/rOXWI4dVrn/ggypUui",
+	"ACqovb8ZS6OWOR7YuirUFjxTW8VtZiSIQ598QAeXAk/8hupw+wdm7yEa4Tf67kSKeK7WcRq/DujMVoNI",
+	"mVR6ZxRE+gsgIIfbAPJZ32OhHtxaP2OOZ86rADzpBBW3MnztLoJwm1DGmzMF8xahPEGaUJpqWAddI0z1",
+	"bogd/RsZ0LQBF4ffG4yN2wkLd/yJTGk8YRxeKLIw7DAV0hE90+YJnlRlQ8vwgRDZ2y9W5/GXKGt3J1F+",
+	"czIy8o9aPiikv0yrzGle2IoWLF+WhZGDqz+OIL4IrpjSntE3wJpLo5pQp+EqQslMQsqsp8y69wLUV51t",
+	"/bYG71ZKT5GZFCLdXSjkKFKlyVXyKS0jDBSLPOs0bH5QTps3R5Uxfq2ced2tnNhB/+k0h6j1zipgjY8I",
+	"rAo108p6MJ0it34y7oftfP/cjreq2+30ysoxFHNuUXScrG8sCkAq86g5qFQCtLVhuimDLPEOans1wjiJ",
+	"M6DSOe2FMmxYM51ZfWRFy0ZNP8hOoNAvdlAjCuKG/e43u+gVuNwGyr3ZaUDW0WlupeIj1cWUHw6soanG",
+	"fUOzeYArnmlF8KcIgS6BGi1sA7Ryl0xr0DImYuecLn4EpegY1hDLwskDIF9zELVYmoIEHjfXpHH5hUGE",
+	"LG/BFBA9oTw3XUKkZt8I+Het8lZYW4qN+ar1UxwF3+BywsVVDzY3OBoYaW5F3j4zJz3XdStaOQVcXlRs",
+	"dxuR10S8OM9rRI4OSCYWINGCKYXXkISNmV6Rl6PD0eg4ed3tHdBuejzqJUc96Pfg1fFR8up1EsdJ2ts/",
+	"7Kf9/TjZ77/u9dOD14fd0etXrykcHB8cxCsutm77mLbTz3dHB+Grs3clm6MREgXvOp6J4WzlL7treOuK",
+	"R+hI3/MbyJxnJQwV61taBcq7i4v3BNzL1vkrOCA1UD2XMCAzuswETS6XMyBlJ9INTzqMt7XQAh1JkX8S",
+	"ldt8APVr93NHsbHh/Gb7BogIPVTSWEJgOtPLDvkwT8aQeHO5BG28q4wIF+azvb2wIKpg4V3LzW54/PJD",
+	"mnyXLf55cXZ0xg7mP7APx4hk+UaMurJhK+gp8OtvDX69a+FSW4OW/aU1aP34/ue3Z//45pvW/ef71ePY",
+	"wkFdJEFD/P3IUVLKZREUFgsZ4Hl0NsN4iqAbiFd4jH+UMGOLL63HYGEktIivq0Te7/aP2r1eu79/2T0e",
+	"dLuDbvefZTxPqIa2ZtMgsscZVSq0HiP+r2HpmO/AqRFGiXBLrC7C/hyaodYfcoYuNfwRXWwplR7Hqoa7",
+	"+Wr6hC4RFfL0rTAgjHdhXEuRzOMmDhnPAgPzQ4kRbHQq+OfuI4Pdu2sZ14wHcOt7xqtRMNWTc5FEHQkZ",
+	"UAVBm242H2UsDsZ9XHz6/qx0NWx4ybv3554P78RwnXLeQOdGpJRbveJU6mVr53usFW7uV+XA6knFHkkZ",
+	"JKWDLXt1CmyLCsIPyoeyD6k558kYB2vWxBMpuMjEePmXYD3P6Ul5FCVQDCoPU0IGNP2OqkkTZ/vz4yq6",
+	"PHygikPXfKVb0O/vkjbX2NA344IutSBKTGFkQLeGd3A7YzKkuP3MNcuMesZXdDUxA97ZDYkaXFE3QbaG",
+	"brh4B5ZevmAzkkHshg/Bc3beLLwutZOHjvU7531vdM2GwTPOD1r4/B7uAH0+h2YIMCVnXw1EMj15gPPI",
+	"M0amCM3YTcAprDTV8/oElKuWuL5qVZmNuN5qOrpRQ3vBQD3lMkeauysxhI9h3or1XQaOuTzDyq7mCdNk",
+	"RvXE+fx8OB2Zzx7tpGzOYlegVuJ7xR7CMLxhNkWksb0quOVIRiuesjyWYEfWd4ahkgsh9SSPbaepBrmg",
+	"ctXLnkvYg2eWsOXorN3fms3lTKit7K8A9Sf3AjLBawhg16UgIyAY8EQVGQGVICMi+KrFwfjNv/Z/77df",
+	"LU5PT093vBXAKYtlR/khbUaQT8U219mDMcqNSUw5YfkbFjOcP4bPp2YJFRBbPfJzeUdWsVw7xWIZpayk",
+	"ptET1cUxRVIRuJn40kiwckZ+oOBhaBs304ROOXFB4D4tx3naCZvScYDn0VIy1UZpvhLN0kAPiel2QBWQ",
+	"rbHO35qvy+HCK75rNmaaZkFz36q4PzSSy7tGNORePHeh8N81sAG3V+PQKGywE4yP8kottwdFFlQRqq4h",
+	"8QS4EzSqYQbrMPHb3P1M8dI1sAe0BpQN748N05W85JHZecHWqAistElQyAQTXXbUlJtJuxmVjS6R8tvz",
+	"jQxOw/QCHzQbl5S7u8pN71y6xx5l+bmwcO+gyLHBrzsHZZUB5KEoDhkKSq9jwI+KRUHECSia4XCeB8Wi",
+	"oJD4t8Si1MfwFFixtgDDcbyHxZ5QRBhvO9SxOiGhxHnm0M++BO0SiSDBeMwEs8gxRw8ft6lrXq1MRZaJ",
+	"xY6RG86/1+hwr2HpnbaZGNcG0cUgdTOhszOjeCYngJANuKnzfjd8/t2ukgwzGPCVUpZFIcmsnGHmxNfS",
+	"MnZ0wLqE9WZHJOFGXENy1tA3J9l4ooN3DlQjKRhkYSmLqQZCc/zdiQGcm7FDHEDNrlmN8/oBHmv0jewg",
+	"by/8c2F/hVmTxbTSkDmAQszkBzF+4CWrsVTWtKFSinvghr4JesaUC85impEPFx9/KgOzeYBHMzJlYxaw",
+	"Ij/i914NLHIi1IBQMqISyEQonZfSKC3yhiVgjE33Vccez9oif58LOZ9uCEO1gJmSKb22TrU8T3LBNAel",
+	"ICmUUKYnYl78UmXY/VLI1NHBtiCpfIz1tf1vkCxlIA3Xzk8uf94qfQY0VkHVgsRCsTFfBWFU1Z21dRtK",
+	"I6A4dMhbMTXqld09XlsvfLJoeS6YKshuQBFFl2QEqZBAlmJupN2SCL5+6VeckRumfER7GR193aW9UT/e",
+	"T75+E/QIbImHQ5rMkT5HrRAZflyxk5sZpWX+vJPw9FbgJpIoLwntw0a20oZsvkaMETnM9li4kjRwbzyT",
+	"ctCQmxi6CNt15pc1i65ykA+z7IzOFVJYg0FNZiHmlwgjxQrfazlqpqCSt8sRSPJWsimQX6xk2cFFViIA",
+	"F7pUMSvwVqx8Zu4wtlHJ27o4A+ubqkCSqSLlxgsqRZcrWmweWL+GhOV5H2WxlFcVsFyewaqo+mGDefiO",
+	"VpMiudVJ753wrcK5tnHE6lpCR2yM7/Pi+r4hlCU6wpO5pKMMajK5GlwkhM/jB4GGJM6GvnpbeqoiXTcK",
+	"VEwMDtMi5hhXU6a2jbZr7tX+/uHhwcF+/9kyr1y+cznvylA5ArHuqJcPjD7Giya+ZpisOZ+fy+Jax+vw",
+	"Fov0zAabxKztg8NXxOVuRlbpUdpgNZmCwREUsmIuiVjwUEJAEsr7tQPwUqAysuITMpKUxxOrJDHVIR8x",
+	"AmSQJ0W24ZYpo6fFgqcZi9EXO1u2EzqlY0giV2SpPWVqSnU8iQhIij6EVMgRSxLgEWGlkivFg2hRc5pF",
+	"JMPc8baHa0SmNDOoiv+CnoikzYVuowFnvjMfUHBESIvtYm34Ucx1W6TtBeOJWEQ2Ix4HMOiiUmZgEfky",
+	"Mm3G22lmzKSIyHkGbZciHxmoZ9DGG2zzQUg6hnY6z7KIaCHaGZVjsP+qzMyj5ZwbQzOJyJzTuZ4A16z4",
+	"4oayzM4852o+mwmpIWlPIWEUPQ4RscnC7TizThj3kXGDjRno1ejjYnn1sXJ1prEiCyn4GIM4rUotSCIw",
+	"cH+WUcYxcUcFpUqSB3gHZMoKNgxsZR6MnUa8BRpPGtzr5qHkoRA4g5iNHNU14fs2VsHs2QDC6F5qTQGa",
+	"SUjwLDsYm4LL/7X7uS5XMQCZ0nENLAHOpTRCHJ/fGSZeFV276Q4XOMkRdeAUdEdDFQ380ck0YWm5TouD",
+	"vIBGXmwNLUNrOG+ew2cyN/ApzbPdWKF50C7I0r4Kx3IZDpI7v0N+nGDcxuUEyHeXl5+IfaCa0tQ93rZt",
+	"TJqpKZHlr+6csCBlsi2Wf2pLjzFlGVrQlpU0DhZa/AnrlZWrbhFWifB7obzKWEx4mHbjPu2mR9BNDkav",
+	"0mPopj3aH+3HB8khHKW7Z/qdkp/Pz1wO0fp+VzzRWs/UYG/PO13a/tjGTE/mow4Te+6bxFdGUHsbeeiK",
+	"pHdpgPZA8vOOrMQtYBhUBuajjKkJJI8w9oPmzcwPTOhIzNHlCVn6Zzb7n9eF9+ezdUPocI65WWBPpFlQ",
+	"3VqBh5hykgg0cBdCXhNuNBHksKMl/g0gwwScLbRWrkYuS9w590Ls7jL3G3trpgiJKXMAy/rSFYBLwAUa",
+	"hiWuQ0Uq1oKrzZCR39ZGgNt1NQ+MLoCyAnsutIW7c7sGLPuanLJVAJdiLqimI3sNu27SX9cDj+lVbAiX",
+	"+JgVpsmaQ4CSFBZWiqyENdg6g+J6NYuaJMLWVXV3ibtmsYnrmqN6iAfg0jFHsBWXlJdSwcuIwv1ck8Nu",
+	"cwS50BC5FCUNt+GMQSiqhe4afb5DLKRfvq2Jm64UR3yCuMiHVBNoFqqu2RSUptNZnafOPNDGJzBmca4n",
+	"QjJzRLY0bDm0/oUqZ6oZG3m/d9Qjl2wKF2aAc1CzqHLxRi4nsETFEuPJcTJ3qZ2POghdPTCFNw9kCVUw",
+	"b5VSU3p7Zh/uHa3DO7+m2Vy1x14Emb0XtxsTqtzdCSQriDAgsTkii+mGv5E5T0CSpfMOkJnIWLzskG8N",
+	"zQz8pX9UwKBKKsY4sAwOhaWxDam6xuMZG5swowaAY3aD1ZVdUovX5DvktAxOLvxumELfARvPJSQBjvTQ",
+	"cJWiTq7PVgiG60Zleg9zHGOKN796saXcfGG3NS6TsgxqLgDwpwZC1VfEC1JyE4OoYXJUSM8pUpnsBush",
+	"iituLmqxLQHmINVBNixRMQnf4r/Nm/Qv19T7e3Qe/q7e19e943732VyvTppWa1/VH8pjwn4dTFEN4OFC",
+	"QI+uvIRFTPUEFBSlTNlDJF7Bj/uHqww5as05+30O7gEt5xCqBxQGI0aF1Fw+BcJNUBdznmv0sZWjuO3j",
+	"S+RXN6A0Gxchdg6FGAebdSXFDeCDamaW8nklfr309hpmX5RCTMJpOpidi0k6/k5prQJked15kI/hrnbL",
+	"thyBLbbmgnmqayw/t77C+cjlPjS+FXCS0YozI7LQhrAha0YjFtOpOQItQnUjaoKRV0xboPHEpRcjeyoF",
+	"/maZD86I7MXE0t6nPVR5WEfWzcnGoZWuh+aU5L1PQ1Zlo/zJVto8LXlVqPsfQrR36bM8mglqW/2JYMKG",
+	"LYx79Org+GUgZh8f/FdNMslH7FBwQvqHR2TEtEIlM7cFlRbSnIEtwoxq26QqfbS43phkkieQ/CsUhHQB",
+	"sTDkic4LLhaVsY8rdYPDfkSzqX/VuNlsatkbzI+pLtp+t9Wmq0CuMlllV7WH+jCxdGrrfRnEN6f66rC/",
+	"HzhUpcyHkMFVMvY+/HK54p1afpiM/h6zj+zDtz//cdb7iX047sB+txP3M16teHzQPT7a2n8CV1oDf7MO",
+	"84s3evDZMr+dSz5goNMB9hdSA2HMpQE+hnrz4LeFbtv0phKMS5mtZqD2DZXYf8KM+OGXS3e0n1fPsrTS",
+	"qAS94NkVgemNjs1HIedupsJ9AIm3vVbUadfKYqfw/bz+wO7m6gOzaF1PDFdv2M0aBtW8MX6f0wWZGpuL",
+	"0Qy94JRoM4y369aAlImtt2HlqM/tISLWJViNqOFFJyNm4/nWJd5GQAad4dviR8zWoh2iSGzJ5sYY6fK5",
+	"8P5TirF05QIfo+Haq9BQqpP9oaj9NALFkqLxmVFisB9cJuLrPKW2iF10TEFNaM8wouRwneaD16U1KaTv",
+	"mIop1gjelji6331A4mhaW8rdFtObUnlts/87j/b+7xq0c4Kf1Nc9LBqAWhz1LqDK1g93COhplPxj5r2o",
+	"NxxRhyvc8KO5znsoPXNEj13aplq4+Ltl2VN6vRpi1N/h/ramJJptr5BfIrkYLjtfRKiKAdXZChFsUXZW",
+	"I/ZhXKM/v6lozu45DBmknIs5X63X8yBw93Za4wasYIijz15PO2rZa/qtSGCVULjVRHCsrDQC4gMS17Kr",
+	"Dxr5M8pJaC6eLKcZj6MlZHJEn698cxa2FQ6PiuO0QTlfKoLTzfZEKW1ONm4TtX7Segg+wotkQz5G4AAZ",
+	"Kuf4xGLWRpgYSbtd0J5gLLZLXnBdAYpUb1d4UZGpUcJGQOhU8LHNLvA3DsrebDxEYpds6x0cVpsk66mX",
+	"q0ZpzG8DMhsvdUK4ETF5WQSKV04d4nsh9br9g6LPbcki8k3QOklSNYDMG6FKX00TY2u59MeUUM+cfcr9",
+	"oNQzd4V/G36JOmlEtBjb6xVsy4UWu2VhVt4LBUUfDzu7rcGQXxVhEdKTchVRMkE/mdODp5SzFJSteYsF",
+	"YJEZm1GtT1bNpxFZ4Ewe75iqtFF9oTrkF5e147D5mWRO6ZLq4PiVfbwG5TZLpBMyFdLVZe1+6T4PZemw",
+	"zqMQkeK5ZHp5YVDMxX9bYzdAKdYtJFKyd9Pbww+282q5yEXe9xfvrVZcIhOtZ7ZbCuNpoIfNOQauKYMD",
+	"BLN0bVrtjEGMyOdKLBAfuGQv3q4BZtZ5bEnxil9xa43RGMWuf9x2/3PuPefNwAqaPs8TJ04Ylpg1BHDF",
+	"vc/qt3kyNtqFUXiwrBdWKtTCkgB+00aHFt4N8sSZ6Mq1kb7i7jLopMjKyusbYSASUXQRYdF3NubKRyeR",
+	"n8RIJEu82dTCmrRXnHI3fN697PTT2YBQkgilbM9DW0zfk42lYdejlYg0zRgHhNNbwQ00jI04uOJt4iWB",
+	"eT4vfruQTGvApKltdXDNGFYRsw4LkID+PTNtXlL4q9xLG/lSlC+JlvQGMiw+g85WItIrTlZrn3bIKS+q",
+	"s9p3lM/m+nDx8afCUeLrF3MtcFlGL1IIGpGmCtwmGfcDXzJsOCrBXpvv7x+bH3++fItv49g+qjxP2eNC",
+	"E4vCI0hInpGXx0Vj4VeB3835NRcLbvaENadnQA2Dxm5MpGiGja/kv5bC2KkPK3yhiCVgXJdFdJBSSIPe",
+	"w7quRkPX5+zg8NXLvLe5je8cxiKBIY7m72aKQqBmhwogx+eD7oFNE8J2moZWzBMYYGyb/2YsBm61krx3",
+	"kDTsY0bjCbT7nW7R8qn0XRG/2XrvydUFIXpKaUWtG5D25qPV63TtW2IGnM5Ya9Da7/RwcCOjkZPtVcJX",
+	"7qPW3gSLkf1hfhxDML3EbzRCQkXpj9dSKAkTcUL2MIjqD6Ihy5whJmzrQKOY5T38fN2zlVZU/W53Qxuq",
+	"Zu2n3AyB7lNY6qpjQ9tTOs9qNYt8baVeVoVQaA1+/Ry1lK+RGQyq89XZDJOnY3SY+uNCd6kDVy3EsZ20",
+	"z0nCCK8ob69m7CPUZmLBbWsMmmUOOVWur6yD/tyFuT0b5IuoxDDwY8oR+ofd/S85Jxf6pIh7sSm+C2dJ",
+	"OHdOlAewKLo0gnb5ZdAkEHtZizGaZbDn2ovu3WHEyr2jX/zpLoMbyO5Xfrrp7eXibu/OKpT3e0UyWxD7",
+	"jJK7329jN8i8EXVRx8h2UrdjYFpPTDVww5ktr6ui3d9B+xJVb3xeV8HYsWp2CLjFI3mFq9Z9tP1ZvEfy",
+	"5uX950boLmINuq20BDqtomBxrcm4LbK1ep11H6pxYOHWcXmpuN271ZbvNcjlXtirdNRvFS322++w1grb",
+	"VB1tbYzijfuo9f6Sjre9ic/Y2A+544LNo+Wegw8jopxsLnPzukDCUsu9ErnkeO4IJoz6paMPc17UHEoo",
+	"Xurjb6PYlC0MUmqMpya+ZgC1LVSRUK64azFJzlJUiFNbXRxZkeDcViPD4efamAxRHvlmgw98IlEecmd0",
+	"XFRwnf3n0zaG5YS6oe8Yz13qhYPfgBQKMmpqRl2/4mVHpVH7PXpZ0xzzvCYiA5vXV+oPazsNsSlU2sMa",
+	"jd72h/3qoHf0MiJD3yR8SDS9dusxWNUhwxJSDTEmKC01H/dHd3LFh1WKGUb+yZH3baK2b/cWmZFmEiqB",
+	"mc5t5Ae/4kZoOnGKR90hp1lmd2azIznk+SoG4WwAgFVi3bHngvaK57HYvv6RRVKnGva6hkkmQIY2sXG4",
+	"hUu63X5JNrn9BdvNd4cHfSP6fzfrrWLRCgs+xaLaFjHVNoZmH3bPVhjwg/j3F2K7/e7RlwS3YwrlkhN/",
+	"Enj71/O21zu87bH9LyIjjRK8g1AsSpUEOwpZilmIeZagazov7OYLAjHdIT852YT5fNTZ8lx4Dum5Y4jF",
+	"fQc0+TfyuBp+FFDa7CGFxdFTIvZfA7lO1TWZiAXJbLZ3DglbGcW51KzXebMylvf5dHpXFTt+YEq/xSea",
+	"4oS9IdsFI37AFOeGkqmZPZo3SQ11v8abu0dYlhWlGMEZaFBTOoQptstaPYK9O/PnLLmvPYu/Ax5F85PA",
+	"cZ8fwHVCyOzrKcBrVF13R7AjKPecj7nWrDglb+j4TJM/2CwPesJOTbFIrAMC7zTXndEhTdHA4J2b8Muc",
+	"0R9s9iRqggPTfyziRxK/v9KwrXa2oerEWK17d/h3G927TPaGSGVHfmbKx6XVeVqMCpQnOlLGn4IPhHqQ",
+	"lADtSm+X4FxOCw2ygV+wAmGemodXYj7Nrchxi8oJFHnSsHtsQtUV9/l8rryPngCTNoPvhBx0D8hiwrKV",
+	"jER7RUyGmNiWgDJmNIcrbq1j96WdLQOaDoqcQbZam9F7ITg6ACICmcKB8jXnVQU67iamVHAyj9I1drp/",
+	"zmoSNhDoii/sfQvWi84LrhkOOaE3YGQcr2OMxQk0ReEzB4FdcFjDrd7DKjdV7N3KAk/J2/7Fp2p+8M+X",
+	"37ZfP727+bI4DTddXAaOx+FMjAsELmrJz4Sq8Qvnt4wSaDxxGgjeA9sLyQxLMGP9G3Jh4+7yjFCfYzOm",
+	"jF9xCXouuXJ1H9iYcZr5nNAOcUVHvO+GC0sEns5tFVDqMmamQubOMUUOusdkWCrMMcyJZKVkThGxgu4+",
+	"GyR3Yj1teZNK90j/8Ih8z96EEO8UL7rfuw63zm30RtgyBU/C+krZTTX8b7fspSIIwkUAPeNdkE8BXScC",
+	"39LN+kxPwgjQQh9G78suaFmpVPMUIsSObZhZKctsgwyxn/fuXG7yRlntMa4Zo3vvsp6fVVbbpW3C1afS",
+	"0y3iI4E7r7zLLq6DcBGUs4HT/QSQWM6E9a/J0CVaDjHSotq8pgiDs4E9LiDI0KLru3PFPWt0hVo7rmgp",
+	"+cp1mSHDcmLC8CURWBe5k+dJOt3mildSKTidVga5huXwZYhFvZVANZSaTDUWj0UBPqwS+/l5GN16e6EA",
+	"Dv3iNaJgE6FtPK73DIutw/RigSfEcmGDGUwRNRELbnP9bMrA44nhR1vaO+8GxsqHnRMD13JZogUfIVjr",
+	"krHBfU2x5WNqzfTor+W8ybuKPLvzxqamN3Pe4Dt7d+bPFsGAnUcaUziO+/wArqUVbB31NELBdjfyMqFo",
+	"g7Q7eL+sQ8fA5aEOnYed238cOn9ehw5H/N2Eq9ewVHt317DcwghsR+hm+PS9GfV52QBqEGF8MkrPEzEB",
+	"7AaE1Wld9bE1B07CJMRalCWiS4CtA+gPmET6bICp5NaGAbRWm+F5XAeburPUuQ8yMd6LBVdMoZ640c1Y",
+	"eqwpgn4rxXQXheFSPLM/srSHmsPCUhHHR31SAguZSSHSpz+1T1LcuFgXTEGSYMNQyUxCym4tZ8FklE3n",
+	"V6kuV6tflGpjNfWyJXC7y+Fhut7z6iL5JmoODyMf/QVnfpI0r7H3rEdYaYvsK/nVHZwL9u54AATP7aOL",
+	"CH8kSMPpesbUWk+kCYLVrOP009kaY5Fzzg3DcVGvz8HWWFFRtjbM1oBztaRBrXX0sfLkX/rieq1PybPb",
+	"QBUwl6pCbBbQlbf27softyhDH6sdjxtatJV5vtxR1FFRtXvF0yhM1Q5C3nrCNkQbj8RWdat406rAP1Nq",
+	"Dq5K4p/U8VQtbrfJ6bRaw+7L+ZscBOsi8PDXyFeVtAlTLhrrCRAEz5DQPPtI+uP0iOGxYBUt9u7sP8ao",
+	"vktZBhuJtFT5sSmmnLtpdgpnzafB/OcdyPlve397EoPZQOA/1vIjOdVqic9NaJgXYwt7+vO6X5janVer",
+	"sqrzh18u/cUN8sP3F1i7bVltgioW3HDJK/6VTftdKWIvhdDm95cDMmRKDck3ZKjmI/NXW4v3hSIsiciQ",
+	"zhP37RXPxNh/zageRmQIt7Nhfh2ZshsgU8bnGpQtqxuR4W+aDQ1YekdEC9Lrv77i8YRKGmtM3cOLCqyu",
+	"Qd5iJg56HW03FrOpo65LKlMhNxUygEtXn+05WHCljps5vfJQt+3FYtE2NNeeywy9bLYSzIPGDlImli2z",
+	"lVswB79U6Q/zuRVmu37Za1QL76AqZu8SbGsLph7pOKlRmd/fxhMb2O3JoCAQV07MF+wLXzBoX7Qs6EPd",
+	"Vp6MnGmCZUtVnhNjG1RDhvEptrUn0HhyxVPGxyBnkvnbwLwOhw1USLCfp7OAySLc5pPpGgetLb72nAeN",
+	"E9Q6WV1iuEHCIrbmGVIUqV5Ry/PZ6mzPUoGZWjPpZ/fMX9pAKpX+eXbTSAEGe6ictMkIxrRMZ3mJnfuo",
+	"Rul+A2PGXcGeP6nSXa0FVKd0Bwv+fDmt29c8CpOmO6mnOHg8MEJ9lZjgYVeJbu/O/uMM3wQysJ39V+KT",
+	"RkLqB2LCz26CEG0dbCgFeJJzbAzWIojGsyeJ+nBzYAq8UtX77TJZ1JkYzwCJ7l8P23xsqxty/XJkB6Tb",
+	"SxlntqdHfcCgVxzWq2Ex5WV4UmrNvaAuiucGkg5xy7zirnRWYlsBOq3VZdMWWbEH/T4ZrrQQdOF/pT6C",
+	"0RX3lbswXZVmvtwMK6UwbQxfJKXoxSu+Gr0WVKC/RWA9DfZ96RDDwOn9eWIN3zmGGa4AYfBpU6ShevJQ",
+	"ww3ruSxV7XLOfd9l7glo2mJYIUIKJ15N9OEuNI41XvbuzB+UMrN5KBoivuZikUEydiZmKT/b6Oi+JKdB",
+	"Glv46ISoVfLCeicuOHiCNZ0JpCnE2keRr5U0xQpQPrZu6Ms8DvOiSPaNlMorTssZApmt6Oqqf6CpsKBY",
+	"GopkTGu3UI2lXYug4is+XO9ImafbY4w642TI4VYPfY0uV8LFN6kMsIVPc/2JPsAxWnCE7eqxmcAWSd0p",
+	"JqvsYTrjDVjOk6cVV5oDGmC6hIdqlYIvy27KbcZrlr3WTfzxtG2EESKqa5UdIOGqZVeUrPv1szlBBfLG",
+	"o9ZaC4y8BwGV2ktjr8BVey/NZeZK1g329nr9V51up9vpDV4fHHQRUdy61jQBcQ3cJryUAnA7RdEr6zgw",
+	"2BkApzFCY5LSGFbazLuXjUUafhULzymbdqEzMW5rlrmeWExji2kyFZxpgbWtqok58wS/tzfnS6xZXJoT",
+	"B6qZ1eoQpWaafpM2Fnn9pcpFoivftyyDp7h2WX8Z02bdTTVMy2/5wKH1d5yMYjanF+thlt7zSLX+3jlo",
+	"yeCm5r0i6zewysrFQXmV3mUbhqXHzdX+pO5lf3t7//n+/wcAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

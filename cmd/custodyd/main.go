@@ -29,7 +29,7 @@ func run(args []string) int {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), demoCommand(), doctorCommand(), checkCommand(), recoverCommand(), checkStoreCommand(), retentionCommand(), rotateKeyCommand(), auditorCommand(), configCommand(), metricsCommand(), readyCommand(), versionCommand(), storeChild())
+	root.AddCommand(serveCommand(), demoCommand(), doctorCommand(), checkCommand(), fixityCommand(), recoverCommand(), checkStoreCommand(), retentionCommand(), rotateKeyCommand(), auditorCommand(), configCommand(), metricsCommand(), readyCommand(), versionCommand(), storeChild())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch e := err.(type) {

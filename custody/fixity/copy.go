@@ -21,6 +21,8 @@ type Store interface {
 	// says that there is no such version; ErrShort: that it can't give so many
 	// bytes from there.
 	ReadRange(ctx context.Context, key, version string, off, n uint64) (io.ReadCloser, error)
+	// Bucket names where the objects are that it reads.
+	Bucket() string
 	// Size returns how many bytes the store says that a version has, or ErrMissing.
 	Size(ctx context.Context, key, version string) (uint64, error)
 	// DataKey returns the key that an object of encoding dare-blocks is encrypted
@@ -49,20 +51,9 @@ type Rot struct {
 	Block  uint64 // from 0
 	Offset uint64 // of its first byte
 	Length int    // bytes it should have
-	Reason Reason
+	Reason custody.FixityReason
 	Cause  error
 }
-
-// Reason says how a copy differs from what was deposited, in the words of
-// fixity.failed.
-type Reason string
-
-// Reasons.
-const (
-	Mismatch Reason = "digest-mismatch"
-	Missing  Reason = "missing"
-	Short    Reason = "short"
-)
 
 func (e *Rot) Error() string {
 	return fmt.Sprintf("block %d (bytes %d to %d) is not as it was deposited: %s", e.Block, e.Offset, e.Offset+uint64(e.Length)-1, e.Reason)
@@ -115,7 +106,7 @@ func (c *Copy) Span(i uint64) (off uint64, n int) { return c.blocks.Span(i) }
 func (c *Copy) Block(ctx context.Context, i uint64, buf []byte) ([]byte, error) {
 	data, err := c.try(ctx, i, buf)
 	var rot *Rot
-	if !errors.As(err, &rot) || rot.Reason != Mismatch {
+	if !errors.As(err, &rot) || rot.Reason != custody.FixityMismatch {
 		return data, err
 	}
 	// Bytes may be damaged on their way here, by memory or by a network. What
@@ -134,7 +125,10 @@ func (c *Copy) try(ctx context.Context, i uint64, buf []byte) ([]byte, error) {
 	if n == 0 {
 		return nil, fmt.Errorf("couldn't read block %d of %d of artifact %s: %w", i, c.blocks.Count(), c.artifact.SHA256.Short(), evidence.ErrBlock)
 	}
-	rot := func(why Reason, err error) error {
+	if err := c.here(); err != nil {
+		return nil, err
+	}
+	rot := func(why custody.FixityReason, err error) error {
 		return &Rot{Block: i, Offset: off, Length: n, Reason: why, Cause: err}
 	}
 	data, err := c.fetch(ctx, i, off, buf[:n], rot)
@@ -142,14 +136,14 @@ func (c *Copy) try(ctx context.Context, i uint64, buf []byte) ([]byte, error) {
 		return nil, err
 	}
 	if err := c.blocks.Check(i, data); err != nil {
-		return nil, rot(Mismatch, err)
+		return nil, rot(custody.FixityMismatch, err)
 	}
 	return data, nil
 }
 
 // fetch reads a block as it was deposited into data, whatever the store keeps
 // in its place.
-func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(Reason, error) error) ([]byte, error) {
+func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(custody.FixityReason, error) error) ([]byte, error) {
 	if c.artifact.Encoding != custody.EncodingDARE {
 		return data, c.read(ctx, i, off, data, rot)
 	}
@@ -165,7 +159,7 @@ func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(R
 	}
 	out, err := key.Open(data[:0], i, c.blocks.Leaf(i), in, len(data))
 	if errors.Is(err, strongbox.ErrSealed) {
-		return nil, rot(Mismatch, err)
+		return nil, rot(custody.FixityMismatch, err)
 	}
 	return out, err
 }
@@ -173,17 +167,17 @@ func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(R
 var sealed = sync.Pool{New: func() any { return new([strongbox.BlockSize]byte) }}
 
 // read fills data from off of the object on.
-func (c *Copy) read(ctx context.Context, i, off uint64, data []byte, rot func(Reason, error) error) error {
+func (c *Copy) read(ctx context.Context, i, off uint64, data []byte, rot func(custody.FixityReason, error) error) error {
 	n := len(data)
 	body, err := c.store.ReadRange(ctx, c.artifact.Key, c.artifact.Version, off, uint64(n))
 	switch {
 	case errors.Is(err, ErrMissing):
-		return rot(Missing, err)
+		return rot(custody.FixityMissing, err)
 	case errors.Is(err, ErrShort):
 		// A server that is wrong about ranges alone says nothing of the bytes.
 		size, asked := c.Size(ctx)
 		if asked == nil && size < off+uint64(n) {
-			return rot(Short, err)
+			return rot(custody.FixityShort, err)
 		}
 		return fmt.Errorf("couldn't read block %d of artifact %s, of which the store says that it has %d bytes: %w", i, c.artifact.SHA256.Short(), size, errors.Join(err, asked))
 	case err != nil:
@@ -199,8 +193,38 @@ func (c *Copy) read(ctx context.Context, i, off uint64, data []byte, rot func(Re
 	return nil
 }
 
+// Failed is the event's body of a copy that is not as it was deposited: of so
+// many blocks looked at so many are bad, the first of them these.
+func (c *Copy) Failed(bad []uint64, count, checked uint64, why custody.FixityReason) *custody.FixityFailed {
+	if why == custody.FixityMissing {
+		bad, count, checked = nil, c.Count(), c.Count()
+	}
+	return &custody.FixityFailed{Artifact: c.artifact.SHA256, Blocks: append([]uint64{}, bad[:min(len(bad), custody.MaxBadBlocks)]...), Checked: checked, Count: count,
+		Item: c.artifact.Item, Reason: why}
+}
+
+// here refuses to look for an object in another bucket than it is in, where it
+// would be missed.
+func (c *Copy) here() error {
+	if b := c.store.Bucket(); b != c.artifact.Bucket {
+		return fmt.Errorf("couldn't look for artifact %s: it lies in bucket %s, and the store configured is %s", c.artifact.SHA256.Short(), c.artifact.Bucket, b)
+	}
+	return nil
+}
+
+// Stored is how many bytes the store must have of the artifact.
+func (c *Copy) Stored() uint64 {
+	if c.artifact.Encoding == custody.EncodingDARE {
+		return strongbox.Sealed(c.artifact.Size)
+	}
+	return c.artifact.Size
+}
+
 // Size asks the store how many bytes the copy has.
 func (c *Copy) Size(ctx context.Context) (uint64, error) {
+	if err := c.here(); err != nil {
+		return 0, err
+	}
 	return c.store.Size(ctx, c.artifact.Key, c.artifact.Version)
 }
 

@@ -35,6 +35,8 @@ func (s *store) DataKey(context.Context, string) (*strongbox.DataKey, error) {
 	return s.key, nil
 }
 
+func (s *store) Bucket() string { return "" }
+
 func (s *store) Size(context.Context, string, string) (uint64, error) {
 	switch {
 	case s.down != nil:
@@ -85,20 +87,20 @@ func TestBlock(t *testing.T) {
 		name   string
 		harm   func(*store)
 		block  uint64
-		reason fixity.Reason // of the Rot; "" for none
-		err    error         // that it couldn't be found out
+		reason custody.FixityReason // of the Rot; "" for none
+		err    error                // that it couldn't be found out
 		reads  int32
 	}{
 		{name: "whole", harm: func(*store) {}, block: 1, reads: 1},
 		{name: "whole at the end", harm: func(*store) {}, block: 2, reads: 1},
-		{name: "one bit", harm: func(s *store) { s.data[evidence.BlockSize+5] ^= 0x10 }, block: 1, reason: fixity.Mismatch, reads: 2},
+		{name: "one bit", harm: func(s *store) { s.data[evidence.BlockSize+5] ^= 0x10 }, block: 1, reason: custody.FixityMismatch, reads: 2},
 		{name: "one bit of another block", harm: func(s *store) { s.data[evidence.BlockSize+5] ^= 0x10 }, block: 2, reads: 1},
-		{name: "last bit", harm: func(s *store) { s.data[size-1] ^= 1 }, block: 2, reason: fixity.Mismatch, reads: 2},
+		{name: "last bit", harm: func(s *store) { s.data[size-1] ^= 1 }, block: 2, reason: custody.FixityMismatch, reads: 2},
 		{name: "damaged on the way", harm: func(s *store) { s.once = true }, block: 0, reads: 2},
-		{name: "gone", harm: func(s *store) { s.missing = true }, block: 0, reason: fixity.Missing, reads: 1},
+		{name: "gone", harm: func(s *store) { s.missing = true }, block: 0, reason: custody.FixityMissing, reads: 1},
 		{name: "cut short before", harm: func(s *store) { s.data = s.data[:evidence.BlockSize] }, block: 0, reads: 1},
-		{name: "cut short behind", harm: func(s *store) { s.data = s.data[:evidence.BlockSize] }, block: 1, reason: fixity.Short, reads: 1},
-		{name: "short of one byte", harm: func(s *store) { s.data = s.data[:size-1] }, block: 2, reason: fixity.Short, reads: 1},
+		{name: "cut short behind", harm: func(s *store) { s.data = s.data[:evidence.BlockSize] }, block: 1, reason: custody.FixityShort, reads: 1},
+		{name: "short of one byte", harm: func(s *store) { s.data = s.data[:size-1] }, block: 2, reason: custody.FixityShort, reads: 1},
 		{name: "a server wrong about ranges", harm: func(s *store) { s.liar = true }, block: 2, err: fixity.ErrShort, reads: 1},
 		{name: "cut on the way", harm: func(s *store) { s.cut = true }, block: 0, err: io.ErrUnexpectedEOF, reads: 1},
 		{name: "away", harm: func(s *store) { s.down = away }, block: 0, err: away, reads: 1},

@@ -50,20 +50,20 @@ func TestSealedBlock(t *testing.T) {
 		name   string
 		harm   func(*store)
 		block  uint64
-		reason fixity.Reason
+		reason custody.FixityReason
 		err    error
 	}{
 		{name: "whole", harm: func(*store) {}, block: 1},
 		{name: "whole at the end", harm: func(*store) {}, block: 2},
-		{name: "one bit of a payload", harm: func(s *store) { s.data[strongbox.BlockSize+500] ^= 1 }, block: 1, reason: fixity.Mismatch},
-		{name: "one bit of a header", harm: func(s *store) { s.data[strongbox.BlockSize+3] ^= 1 }, block: 1, reason: fixity.Mismatch},
+		{name: "one bit of a payload", harm: func(s *store) { s.data[strongbox.BlockSize+500] ^= 1 }, block: 1, reason: custody.FixityMismatch},
+		{name: "one bit of a header", harm: func(s *store) { s.data[strongbox.BlockSize+3] ^= 1 }, block: 1, reason: custody.FixityMismatch},
 		{name: "one bit of another block", harm: func(s *store) { s.data[strongbox.BlockSize+3] ^= 1 }, block: 0},
-		{name: "last bit", harm: func(s *store) { s.data[len(s.data)-1] ^= 1 }, block: 2, reason: fixity.Mismatch},
-		{name: "blocks in another order", harm: swapped, block: 0, reason: fixity.Mismatch},
-		{name: "another key", harm: func(s *store) { s.key = another }, block: 0, reason: fixity.Mismatch},
+		{name: "last bit", harm: func(s *store) { s.data[len(s.data)-1] ^= 1 }, block: 2, reason: custody.FixityMismatch},
+		{name: "blocks in another order", harm: swapped, block: 0, reason: custody.FixityMismatch},
+		{name: "another key", harm: func(s *store) { s.key = another }, block: 0, reason: custody.FixityMismatch},
 		{name: "damaged on the way", harm: func(s *store) { s.once = true }, block: 0},
-		{name: "gone", harm: func(s *store) { s.missing = true }, block: 0, reason: fixity.Missing},
-		{name: "a byte short", harm: func(s *store) { s.data = s.data[:len(s.data)-1] }, block: 2, reason: fixity.Short},
+		{name: "gone", harm: func(s *store) { s.missing = true }, block: 0, reason: custody.FixityMissing},
+		{name: "a byte short", harm: func(s *store) { s.data = s.data[:len(s.data)-1] }, block: 2, reason: custody.FixityShort},
 		{name: "its key is destroyed", harm: func(s *store) { s.key = nil }, block: 0, err: fixity.ErrNoKey},
 	} {
 		a, plain, s := encrypted(t)

@@ -11,13 +11,13 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 )
 
-const fixityColumns = `item, since, whole, coalesce(result, ''), event, told, began, next_block, bad_count, bad, short`
+const fixityColumns = `item, since, whole, coalesce(result, ''), event, told, turn = '-infinity', began, next_block, bad_count, bad, short`
 
 func scanFixity(rows interface{ Scan(...any) error }) (docket.Fixity, error) {
 	var f docket.Fixity
 	var told, began sql.NullTime
 	var bad pq.Int64Array
-	err := rows.Scan(idValue{&f.Item}, &f.Since, &f.Whole, &f.Result, idPtr{&f.Event}, &told, &began, &f.Next, &f.Count, &bad, &f.Short)
+	err := rows.Scan(idValue{&f.Item}, &f.Since, &f.Whole, &f.Result, idPtr{&f.Event}, &told, &f.Asked, &began, &f.Next, &f.Count, &bad, &f.Short)
 	f.Told, f.Began = told.Time, began.Time
 	for _, n := range bad {
 		f.Bad = append(f.Bad, uint64(n))
@@ -43,7 +43,7 @@ func fixityEffect(ctx context.Context, q querier, e *sealedEvent, x *docket.Fixi
 	query, args := `UPDATE custody.fixity SET result = $2, event = $3, told = $4`, []any{item[:], string(result), e.event[:], actEnd(p)}
 	switch {
 	case result == docket.FixityUnchecked:
-		query, args = query+`, not_before = now() + make_interval(secs => $5), holder = NULL, held_until = '-infinity'`, append(args, x.Again.Seconds())
+		query, args = query+`, turn = since, not_before = now() + make_interval(secs => $5), holder = NULL, held_until = '-infinity'`, append(args, x.Again.Seconds())
 	case result == docket.FixityPassed:
 		query += ended + `, whole = $4`
 	case x.Ended:
@@ -114,7 +114,7 @@ func itemsArg(items []custody.ID) any {
 // its time is over. docket.ErrNotFound: there is none.
 func (l *Ledger) ClaimFixity(ctx context.Context, holder string, due time.Time, life time.Duration) (docket.Fixity, error) {
 	f, err := scanFixity(l.db.QueryRowContext(ctx, `UPDATE custody.fixity SET holder = $1, held_until = now() + make_interval(secs => $3), began = coalesce(began, $4)
-		WHERE item = (SELECT item FROM custody.fixity WHERE turn < $2 AND not_before <= now() AND held_until <= now() ORDER BY turn, item LIMIT 1 FOR UPDATE SKIP LOCKED)
+		WHERE item = (SELECT item FROM custody.fixity WHERE (turn < $2 OR result = 'unchecked') AND not_before <= now() AND held_until <= now() ORDER BY turn, item LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING `+fixityColumns, holder, due, life.Seconds(), l.now()))
 	return f, found(err)
 }
@@ -128,6 +128,12 @@ func (l *Ledger) KeepFixity(ctx context.Context, holder string, f docket.Fixity,
 	}
 	return unavailable(changeOne(ctx, l.db, docket.ErrClosed, `UPDATE custody.fixity SET held_until = now() + make_interval(secs => $3), next_block = $4, bad_count = $5, bad = $6, short = $7
 		WHERE item = $1 AND holder = $2`, f.Item[:], holder, life.Seconds(), int64(f.Next), int64(f.Count), bad, f.Short))
+}
+
+// LetGoFixity gives an item back, to be taken again after a while.
+func (l *Ledger) LetGoFixity(ctx context.Context, holder string, item custody.ID, again time.Duration) error {
+	return unavailable(changeOne(ctx, l.db, docket.ErrClosed, `UPDATE custody.fixity SET holder = NULL, held_until = '-infinity', not_before = now() + make_interval(secs => $3)
+		WHERE item = $1 AND holder = $2`, item[:], holder, again.Seconds()))
 }
 
 // fixity: every artifact has a row, which says what its events say.

@@ -156,6 +156,16 @@ func TestFixityEvents(t *testing.T) {
 	if _, err := l.ClaimFixity(ctx, "me", time.Now(), lease); !errors.Is(err, docket.ErrNotFound) {
 		t.Errorf("tried again before its time: %v", err)
 	}
+	letGo(t, ctx, d)
+	if f, err := l.ClaimFixity(ctx, "me", stored.Add(-time.Hour), lease); err != nil || f.Asked {
+		t.Errorf("and not tried again after it: %+v %v", f, err)
+	}
+	if err := l.LetGoFixity(ctx, "another", a.Item, 0); !errors.Is(err, docket.ErrClosed) {
+		t.Errorf("let go by another than its holder: %v", err)
+	}
+	if err := l.LetGoFixity(ctx, "me", a.Item, time.Hour); err != nil {
+		t.Error(err)
+	}
 	// Found by a reader: it is read whole next, at once.
 	f = observe(failed, &docket.FixityEffect{})
 	if f.Result != docket.FixityFailed || !f.Since.Equal(stored) || !f.Whole.Equal(stored) {

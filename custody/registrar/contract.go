@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -300,11 +301,16 @@ type ArtifactReader interface {
 	// Range reads length bytes from offset (0 <= offset, offset+length <= Size).
 	Range(ctx context.Context, offset, length int64) (Pieces, error)
 	// Close ends the reading and lets the service record access.served: how
-	// many bytes were handed to the network and, where it ended badly, why.
+	// many bytes were handed to the network and, where it ended badly, why. The
+	// ranges of one request are recorded together (see Settle).
 	// It is called exactly once, also where nothing was read (sent 0, then
 	// nothing is recorded), with a context that outlives the request.
 	Close(ctx context.Context, sent int64, cause error) error
 }
+
+// ErrReaderGone is the cause of a reading that the reader, or the network to
+// it, did not let go on.
+var ErrReaderGone = errors.New("the reader is gone")
 
 // Pieces are the bytes of a range, in order, a block or a part of one at a time.
 type Pieces interface {

@@ -35,6 +35,7 @@ func (r *Registrar) PutPart(ctx context.Context, c Caller, p Part, body io.Reade
 	if n <= u.Frontier+1 {
 		in = r.next
 	}
+	defer r.receiving()()
 	content, err := r.receive(ctx, in, p, body)
 	if err != nil {
 		return PartReceipt{}, err

@@ -131,6 +131,9 @@ func (r *Registrar) damaged(ctx context.Context, c *fixity.Copy, err error) erro
 	case errors.As(err, &rot):
 		r.log.ErrorContext(ctx, "the store's copy of an artifact is damaged; the transfer is aborted", "item", c.Item().String(),
 			"block", rot.Block, "offset", rot.Offset, "bytes", rot.Length, "reason", rot.Reason, "error", rot.Cause)
+		if err := r.rotten(ctx, c, rot); err != nil {
+			r.log.ErrorContext(ctx, "couldn't record that the copy of an artifact is damaged", "item", c.Item().String(), "block", rot.Block, "error", err)
+		}
 		return &Damaged{Item: c.Item(), Block: rot.Block, Offset: rot.Offset, Length: rot.Length, Reason: string(rot.Reason)}
 	case ctx.Err() != nil:
 		return ctx.Err()

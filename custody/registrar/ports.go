@@ -71,6 +71,8 @@ type Ledger interface {
 	// Undestroyed lists artifacts whose item was disposed of and whose data key
 	// is still there.
 	Undestroyed(ctx context.Context) ([]docket.Artifact, error)
+	// Fixity tells how the copy of an item's artifact was last found.
+	Fixity(ctx context.Context, item custody.ID) (docket.Fixity, error)
 	ArtifactsBySHA256(ctx context.Context, sum evidence.Digest) ([]docket.Artifact, error)
 	Report(ctx context.Context, id custody.ID) (docket.Report, error)
 	ReportFile(ctx context.Context, id custody.ID, name string) (docket.ReportFile, error)
@@ -142,8 +144,6 @@ type Vault interface {
 	fixity.Store
 	// Locked returns the lock under which a version is kept, as the store says.
 	Locked(ctx context.Context, key, version string) (custody.RetentionMode, time.Time, error)
-	// Bucket names the bucket, for the record of where an artifact lies.
-	Bucket() string
 	// Ready reports whether the store answers.
 	Ready(ctx context.Context) error
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -69,6 +70,9 @@ type Registrar struct {
 	spoolAfter  time.Duration // how long a part waits for memory
 	early       chan struct{} // one token for each block read before it is asked for
 	copies      copies        // being read
+	servings    servings      // not recorded yet
+	intake      intake
+	rot         sync.Mutex // one bad block is recorded at a time, and once
 }
 
 var _ UseCases = (*Registrar)(nil)

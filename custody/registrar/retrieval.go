@@ -86,6 +86,7 @@ func (r *Registrar) OpenArtifact(ctx context.Context, c Caller, artifact, reques
 	if err != nil {
 		return nil, fault("ledger", err)
 	}
+	r.began(e, a.Size)
 	return &artifactReader{r: r, request: e, copy: held, segmented: len(manifest) > 0}, nil
 }
 
@@ -112,21 +113,20 @@ func (a *artifactReader) Range(ctx context.Context, offset, length int64) (Piece
 
 // Close implements ArtifactReader.
 func (a *artifactReader) Close(ctx context.Context, sent int64, cause error) error {
-	if sent == 0 && cause == nil {
-		return nil
-	}
-	outcome := custody.OutcomeWhole
+	var outcome custody.Outcome
+	gone := errors.Is(cause, ErrReaderGone) || errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded)
+	var damaged *Damaged
 	switch {
-	case errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded):
+	case errors.As(cause, &damaged):
+		outcome = custody.OutcomeFailed
+	case sent == 0 && (cause == nil || gone):
+		// nothing went out
+	case gone:
 		outcome = custody.OutcomePart
 	case cause != nil:
 		outcome = custody.OutcomeFailed
+	default:
+		outcome = custody.OutcomeWhole
 	}
-	if outcome == custody.OutcomePart && sent == 0 {
-		return nil
-	}
-	b := a.request.Statement.Predicate.Body.(*custody.AccessRequested)
-	act := docket.Act{Basis: []custody.ID{a.request.LeafHash}, Body: &custody.Served{Artifact: b.Artifact, Bytes: uint64(sent), Item: b.Item, Outcome: outcome, Request: a.request.LeafHash}}
-	_, err := a.r.ledger.Observe(ctx, act, docket.Effects{})
-	return fault("ledger", err)
+	return a.r.ended(ctx, a.request, uint64(sent), outcome)
 }

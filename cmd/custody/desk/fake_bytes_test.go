@@ -88,11 +88,16 @@ func (f *fakeService) AbortUpload(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fakeService) Content(_ context.Context, artifact, _ evidence.Digest, offset int64) (io.ReadCloser, error) {
+func (f *fakeService) Content(_ context.Context, artifact, _ evidence.Digest, offset, length int64) (io.ReadCloser, error) {
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	f.offsets = append(f.offsets, offset)
-	var r io.Reader = bytes.NewReader(f.stored[artifact][offset:])
+	var r io.Reader = bytes.NewReader(f.stored[artifact][offset : offset+length])
 	if f.content != nil {
-		r = f.content(r)
+		var err error
+		if r, err = f.content(offset, r); err != nil {
+			return nil, err
+		}
 	}
 	return io.NopCloser(r), nil
 }

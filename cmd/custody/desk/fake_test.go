@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,7 +39,8 @@ type fakeService struct {
 	part         func(n int) error                         // an error loses a part
 	event        func(rulingtest.Sealed) rulingtest.Sealed // changes an event
 	chain        func(Head) Head                           // changes a head
-	content      func(io.Reader) io.Reader
+	reading      sync.Mutex
+	content      func(offset int64, r io.Reader) (io.Reader, error)
 	offsets      []int64 // of every read of content
 	parts        []int   // every part that arrived
 }

@@ -193,8 +193,8 @@ func (r *Remote) Blocks(ctx context.Context, artifact, request evidence.Digest) 
 }
 
 // Content implements Artifacts.
-func (r *Remote) Content(ctx context.Context, artifact, request evidence.Digest, offset int64) (io.ReadCloser, error) {
-	d, err := r.c.Artifact(ctx, artifact, request, offset)
+func (r *Remote) Content(ctx context.Context, artifact, request evidence.Digest, offset, length int64) (io.ReadCloser, error) {
+	d, err := r.c.ArtifactRange(ctx, artifact, request, offset, length)
 	if err != nil {
 		return nil, answer(err)
 	}

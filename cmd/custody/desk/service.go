@@ -69,9 +69,9 @@ type Uploads interface {
 
 // Artifacts is reading bytes for one signed request of access.
 type Artifacts interface {
-	// Content reads from offset to the end; the reader fails, and never ends
+	// Content reads length bytes from offset; the reader fails, and never ends
 	// clean, where the transfer did.
-	Content(ctx context.Context, artifact, request evidence.Digest, offset int64) (io.ReadCloser, error)
+	Content(ctx context.Context, artifact, request evidence.Digest, offset, length int64) (io.ReadCloser, error)
 	// Blocks returns the concatenated leaf hashes of the 8 MiB blocks.
 	Blocks(ctx context.Context, artifact, request evidence.Digest) ([]byte, error)
 }

@@ -65,6 +65,9 @@ type Config struct {
 	WitnessQuorum Count     `yaml:"witness_quorum" default:"0" doc:"how many of them make a head witnessed; heads, receipts and dossiers are then shown under a witnessed one, if there is one in time; 0: no head needs any"`
 	WitnessWait   Duration  `yaml:"witness_wait" default:"2s" doc:"how long an answer waits for the quorum; after it the receipt says that it is not witnessed yet, and what was appended stays; 0s to 30s"`
 
+	FixityEvery Duration `yaml:"fixity_every" default:"30d" doc:"how often each stored copy is read back and compared, the one that waits the longest first; 1h to 3650d, or 0s: only when custodyd fixity asks for it"`
+	FixityRate  Size     `yaml:"fixity_rate" default:"64MiB" doc:"how many bytes a second of that this process reads at most, and none while evidence comes in; 1MiB to 1TiB, or 0: as fast as they come"`
+
 	Limits Limits `yaml:"limits"`
 
 	TokenLife      Duration `yaml:"token_life" default:"15m" doc:"how long an access token opens the API; 1m to 24h"`

@@ -67,6 +67,12 @@ func (c Config) Validate() error {
 	c.validateStore(refuse)
 	c.validateTimestamps(refuse)
 	c.validateWitnesses(refuse)
+	if c.FixityEvery != 0 {
+		bounded(refuse, "fixity_every", c.FixityEvery, Duration(time.Hour), Duration(3650*24*time.Hour))
+	}
+	if c.FixityRate != 0 {
+		bounded(refuse, "fixity_rate", c.FixityRate, Size(1<<20), Size(1<<40))
+	}
 	bounded(refuse, "timestamp_every", c.TimestampEvery, Duration(time.Second), Duration(24*time.Hour))
 	bounded(refuse, "limits.max_part", c.Limits.MaxPart, 5<<20, 5<<30)
 	bounded(refuse, "limits.max_submission", c.Limits.MaxSubmission, 64<<10, 64<<20)

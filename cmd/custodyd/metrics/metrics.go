@@ -20,8 +20,8 @@ import (
 type Set struct {
 	registry *prometheus.Registry
 
-	requests, aborted, received, sent, refusals, uploads, events, timestamps, storeErrors, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
-	requestTime, appendTime, storeTime                                                                                        *prometheus.HistogramVec
+	requests, aborted, received, sent, refusals, uploads, events, timestamps, storeErrors, copies, copyBytes, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
+	requestTime, appendTime, storeTime                                                                                                           *prometheus.HistogramVec
 
 	rules struct {
 		sync.Mutex
@@ -38,6 +38,7 @@ type Sources struct {
 	WitnessedSize func(context.Context) (uint64, error)
 
 	Timestamps  func(context.Context) (map[string]time.Duration, error) // by authority: how long the oldest event has waited
+	Copies      func(context.Context) (Copies, error)
 	OpenUploads func(context.Context) (int, error)
 	Connections func(context.Context) (map[string]int, error) // by state
 	Certificate func() time.Time                              // when it expires
@@ -56,6 +57,8 @@ func New(from Sources) *Set {
 	s.tileReads, s.tilesKept, s.tilesRefused = s.counter(tileReads), s.counter(tilesKept), s.counter(tilesRefused)
 	s.tilesRefused.WithLabelValues() // 0 is said from the start: an alarm waits for it to grow
 	s.timestamps = s.counter(timestamps)
+	s.copies, s.copyBytes = s.counter(copies), s.counter(copyBytes)
+	s.copies.WithLabelValues("failed") // 0 is said from the start
 	s.requestTime, s.appendTime, s.storeTime = s.histogram(requestTime), s.histogram(appendTime), s.histogram(storeTime)
 	s.registry.MustRegister(asked{from}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
@@ -104,6 +107,18 @@ func (s *Set) Timestamp(authority, of string, err error) {
 	s.timestamps.WithLabelValues(authority, of, outcome).Inc()
 }
 
+// Fixity counts one copy read back.
+func (s *Set) Fixity(result string, bytes uint64) {
+	s.copies.WithLabelValues(result).Inc()
+	s.copyBytes.WithLabelValues().Add(float64(bytes))
+}
+
+// Copies is how it stands with the copies of all artifacts.
+type Copies struct {
+	Artifacts, Due, Failed, Unchecked uint64
+	Oldest                            time.Time // when the one was last told apart that waits the longest
+}
+
 var ruleForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}$`)
 
 const maxRules = 300
@@ -133,7 +148,7 @@ const askPatience = 3 * time.Second
 func (d definition) desc() *prometheus.Desc { return prometheus.NewDesc(d.name, d.help, d.labels, nil) }
 
 func (a asked) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []definition{uploadsOpen, logSize, logAge, timesWaiting, connections, certificate, sourceStands} {
+	for _, d := range []definition{uploadsOpen, logSize, logAge, timesWaiting, copiesBad, copiesOpen, copiesDue, copiesAge, connections, certificate, sourceStands} {
 		to <- d.desc()
 	}
 }
@@ -167,6 +182,20 @@ func (a asked) Collect(to chan<- prometheus.Metric) {
 			stands("timestamps", err)
 			for authority, d := range waiting {
 				tell(timesWaiting, d.Seconds(), authority)
+			}
+		})
+	}
+	if a.Copies != nil {
+		both.Go(func() {
+			c, err := a.Copies(ctx)
+			if stands("fixity", err); err != nil {
+				return
+			}
+			tell(copiesBad, float64(c.Failed))
+			tell(copiesOpen, float64(c.Unchecked))
+			tell(copiesDue, float64(c.Due))
+			if !c.Oldest.IsZero() {
+				tell(copiesAge, time.Since(c.Oldest).Seconds())
 			}
 		})
 	}

@@ -77,6 +77,9 @@ func played(t *testing.T) *Set {
 			return []Witness{{Name: "w.example/lab", Size: 40, At: time.Now().Add(-time.Minute)}, {Name: "w.example/away", Problem: true}}, nil
 		},
 		WitnessedSize: func(context.Context) (uint64, error) { return 40, nil },
+		Copies: func(context.Context) (Copies, error) {
+			return Copies{Artifacts: 3, Due: 1, Failed: 1, Unchecked: 1, Oldest: time.Now().Add(-time.Hour)}, nil
+		},
 		Timestamps: func(context.Context) (map[string]time.Duration, error) {
 			return map[string]time.Duration{"tsa.example/": 90 * time.Second}, nil
 		},
@@ -85,6 +88,7 @@ func played(t *testing.T) *Set {
 	s.Observe(api.Answered{Method: "PUT", Route: "/v1/uploads/{uploadId}/parts/{part}", Status: 200, In: 10, Out: 7, Took: time.Second})
 	s.Observe(api.Answered{Method: "POST", Route: "/v1/events", Status: 422, Code: "rule-refused", Rule: "custody.not-holder", Aborted: true})
 	s.TileServed(gallery.Shelf)
+	s.Fixity("passed", 1<<20)
 	s.TileKept(docket.BundleLevel)
 	s.TileKept(0)
 	s.TileRefused()

@@ -50,13 +50,19 @@ var (
 	cosignedSize  = definition{"custodyd_witness_size", gauge, []string{"witness"}, "Events under the newest checkpoint that the witness has cosigned."}
 	cosignedAge   = definition{"custodyd_witness_age_seconds", gauge, []string{"witness"}, "Time since the witness's newest cosignature, by the time that it says; it grows while nothing is appended, too."}
 	witnessUp     = definition{"custodyd_witness_up", gauge, []string{"witness"}, "Whether the witness cosigned what it was last asked to cosign."}
+	copies        = definition{"custodyd_fixity_checks_total", counter, []string{"result"}, "Copies of artifacts that this process read back; result is passed, failed or unchecked."}
+	copyBytes     = definition{"custodyd_fixity_bytes_total", counter, nil, "Bytes of copies that this process read back."}
+	copiesBad     = definition{"custodyd_fixity_failed", gauge, nil, "Artifacts whose copy is not what was deposited, by the newest event. None should ever be."}
+	copiesOpen    = definition{"custodyd_fixity_unchecked", gauge, nil, "Artifacts whose copy could not be read back the last time."}
+	copiesDue     = definition{"custodyd_fixity_due", gauge, nil, "Artifacts whose copy waits to be read back."}
+	copiesAge     = definition{"custodyd_fixity_oldest_seconds", gauge, nil, "Time since the copy that waits the longest was read back, or received; absent where nothing is stored."}
 	certificate   = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
-	sourceStands  = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, witnesses, database (uploads, connections)."}
+	sourceStands  = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, fixity, witnesses, database (uploads, connections)."}
 )
 
 // table is all of them, in the order of the document.
 var table = []definition{requests, requestTime, aborted, received, sent, refusals, uploads, uploadsOpen, events, appendTime,
-	logSize, logAge, timestamps, timesWaiting, witnessedSize, cosignedSize, cosignedAge, witnessUp, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
+	logSize, logAge, timestamps, timesWaiting, copies, copyBytes, copiesBad, copiesOpen, copiesDue, copiesAge, witnessedSize, cosignedSize, cosignedAge, witnessUp, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
 
 // Document is the table of all metrics, in Markdown.
 func Document() string {

@@ -145,6 +145,10 @@ func (s *Service) serveMetrics(ctx context.Context, dsn string) error {
 	if s.pair != nil {
 		from.Certificate = s.pair.NotAfter
 	}
+	from.Copies = func(ctx context.Context) (metrics.Copies, error) {
+		state, err := s.copiesState(ctx)
+		return metrics.Copies(state), err
+	}
 	if s.keeper != nil {
 		from.Timestamps = s.timestampsWaiting
 	}

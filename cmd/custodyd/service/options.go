@@ -56,6 +56,9 @@ type Options struct {
 	TimestampAuthorities []TimestampAuthority
 	TimestampEvery       time.Duration // 0: DefaultTimestampEvery
 
+	FixityEvery time.Duration // each stored copy is read back so often; 0: only when somebody asks
+	FixityRate  uint64        // bytes a second of it; 0: as fast as they come
+
 	CertFile, KeyFile string        // of TLS, taken over anew when they change; "" plain HTTP
 	MetricsListen     string        // host:port of Prometheus's /metrics; "" none
 	Drain             time.Duration // how long requests in hand may go on at the stop; 0: DefaultDrain

@@ -26,6 +26,7 @@ type Fixity struct {
 	Event  *custody.ID // its id
 	Told   time.Time   // its time; zero without one
 
+	Asked bool      // somebody wants it read next
 	Began time.Time // of the reading in hand; zero for none
 	Next  uint64    // blocks before it were read and compared
 	Count uint64    // bad ones among them
