@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,11 +79,11 @@ type gotten struct {
 }
 
 func (a *app) getCommand() *cobra.Command {
-	var out, purpose string
+	var out, purpose, curl string
 	var silent bool
 	var telling tellingFlags
 	cmd := &cobra.Command{Use: "get ITEM", Short: "Retrieve an item's bytes, verified block by block", Args: cobra.ExactArgs(1),
-		Long: "Retrieve an item's bytes. The request is signed and recorded; every block is checked against what\nthe depositor signed; the file appears under its name only when it is whole and verified; then what\nyou recomputed is signed and recorded. Interrupted, the same command goes on.",
+		Long: "Retrieve an item's bytes. The request is signed and recorded; every block is checked against what\nthe depositor signed; the file appears under its name only when it is whole and verified; then what\nyou recomputed is signed and recorded. Interrupted, the same command goes on, and asks only for what is\nmissing. A bad block is named with its bytes (exit 3), and what the others are like.\n\nWith -o - checked bytes go to standard output, for another program to read: what came out is a true\nbeginning of the evidence, and only exit 0 says that it is the whole.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			why, err := parsePurpose(purpose)
 			if err != nil {
@@ -99,13 +101,22 @@ func (a *app) getCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path, err := a.destination(cmd, d, item, out)
-			if err != nil {
+			in := desk.Retrieval{Reading: desk.Reading{Item: item, Purpose: why, Telling: told}}
+			if curl != "" {
+				return a.forCurl(cmd.Context(), d, in.Reading, curl)
+			}
+			path := "standard output"
+			if out == "-" {
+				in.Out = a.stdout
+				a.stdout = a.stderr // what is told must not get among the evidence
+			} else if in.Path, err = a.destination(cmd, d, item, out); err != nil {
 				return err
+			} else {
+				path = in.Path
 			}
 			progress, end := a.progress()
-			r, err := d.Retrieve(cmd.Context(), desk.Retrieval{Path: path, Progress: progress,
-				Reading: desk.Reading{Item: item, Purpose: why, Telling: told}})
+			in.Progress = progress
+			r, err := d.Retrieve(cmd.Context(), in)
 			end()
 			if err != nil {
 				return err
@@ -119,17 +130,54 @@ func (a *app) getCommand() *cobra.Command {
 				g.Verification = &v
 			}
 			return a.print(g, func(w io.Writer) {
+				for _, n := range r.Notes {
+					fmt.Fprintf(w, "note: %s\n", n)
+				}
 				fmt.Fprintf(w, "retrieved and verified: %s\nsha256  %s\nsize    %d bytes\n", path, r.Computed.SHA256, r.Computed.Size)
 				if g.Verification != nil {
 					recorded(w, *g.Verification, "verification recorded")
 				}
 			})
 		}}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; must not exist (default: the recorded file name, here)")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; must not exist (default: the recorded file name, here); - is standard output")
 	cmd.Flags().StringVar(&purpose, "purpose", string(custody.PurposeExamination), purposeWords())
 	cmd.Flags().BoolVar(&silent, "no-record", false, "do not sign and record what was recomputed")
+	cmd.Flags().StringVar(&curl, "curl", "", "sign the request, write an access token to this file, and print the commands for curl and sha256sum instead")
 	telling.register(cmd, custody.KindAccess)
-	return examples(cmd, "custody get ITEM -o exhibit-3.dd")
+	return examples(cmd, "custody get ITEM -o exhibit-3.dd", "set -o pipefail; custody get ITEM -o - | fls -r -")
+}
+
+// forCurl lets stock tools do the reading: the request is signed as ever, and
+// the service checks what it sends; that it arrived, sha256sum says.
+func (a *app) forCurl(ctx context.Context, d *desk.Desk, in desk.Reading, file string) error {
+	remote, ok := d.Service.(*desk.Remote)
+	if !ok {
+		return usagef("--curl needs a service that is reached over HTTP")
+	}
+	reader, err := d.RequestAccess(ctx, in)
+	if err != nil {
+		return err
+	}
+	address, authorization, err := remote.Elsewhere(ctx, reader.Artifact.SHA256, reader.EventID)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "Authorization: %s\n", authorization)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("couldn't write the token: %w", err)
+	}
+	type commands struct {
+		Request custody.ID `json:"request"`
+		URL     string     `json:"url"`
+		SHA256  custody.ID `json:"sha256"`
+	}
+	return a.print(commands{reader.EventID, address, reader.Artifact.SHA256}, func(w io.Writer) {
+		fmt.Fprintf(w, "curl -f -C - -H @%s -o artifact.bin '%s'\necho '%s  artifact.bin' | sha256sum -c\n", file, address, reader.Artifact.SHA256)
+	})
 }
 
 // destination is the file to write: the one named, else the recorded name.

@@ -45,7 +45,6 @@ INSERT INTO custody.fixity (item, since, whole, turn) SELECT item, stored_at, st
 
 REVOKE ALL ON custody.fixity FROM PUBLIC;
 GRANT SELECT, INSERT, UPDATE ON custody.fixity TO custody_app;
-GRANT SELECT ON custody.fixity TO custody_auditor;
 
 -- +goose Down
 -- +goose StatementBegin

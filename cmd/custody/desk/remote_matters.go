@@ -192,6 +192,12 @@ func (r *Remote) Blocks(ctx context.Context, artifact, request evidence.Digest) 
 	return whole(d, err, maxBlocks)
 }
 
+// Elsewhere returns what another program, such as curl, needs to read an artifact.
+func (r *Remote) Elsewhere(ctx context.Context, artifact, request evidence.Digest) (address, authorization string, err error) {
+	address, authorization, err = r.c.Elsewhere(ctx, artifact, request)
+	return address, authorization, answer(err)
+}
+
 // Content implements Artifacts.
 func (r *Remote) Content(ctx context.Context, artifact, request evidence.Digest, offset, length int64) (io.ReadCloser, error) {
 	d, err := r.c.ArtifactRange(ctx, artifact, request, offset, length)
