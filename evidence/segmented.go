@@ -133,3 +133,18 @@ func parseSegmented(b []byte, size uint64) (*segmented, error) {
 	}
 	return s, nil
 }
+
+// SegmentDigests computes the SHA-256 of each segment of a stream.
+type SegmentDigests struct{ s segmented }
+
+// NewSegmentDigests expects segments of these sizes; bytes behind the last are
+// passed over.
+func NewSegmentDigests(sizes []uint64) *SegmentDigests {
+	return &SegmentDigests{segmented{sizes: sizes, h: sha256.New()}}
+}
+
+// Write takes the next bytes. It never fails.
+func (d *SegmentDigests) Write(data []byte) (int, error) { return d.s.Write(data) }
+
+// Sums returns the digests of the segments that are whole.
+func (d *SegmentDigests) Sums() []Digest { return d.s.sums }

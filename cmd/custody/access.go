@@ -82,7 +82,7 @@ func (a *app) getCommand() *cobra.Command {
 	var out, purpose, curl string
 	var silent bool
 	var telling tellingFlags
-	cmd := &cobra.Command{Use: "get ITEM", Short: "Retrieve an item's bytes, verified block by block", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "get ITEM", Short: "Retrieve an item's bytes, verified block by block; an image in segments into a directory", Args: cobra.ExactArgs(1),
 		Long: "Retrieve an item's bytes. The request is signed and recorded; every block is checked against what\nthe depositor signed; the file appears under its name only when it is whole and verified; then what\nyou recomputed is signed and recorded. Interrupted, the same command goes on, and asks only for what is\nmissing. A bad block is named with its bytes (exit 3), and what the others are like.\n\nWith -o - checked bytes go to standard output, for another program to read: what came out is a true\nbeginning of the evidence, and only exit 0 says that it is the whole.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			why, err := parsePurpose(purpose)

@@ -43,9 +43,12 @@ code=0; put bad/MA-4.E01 2> bad.txt || code=$?; echo $code > bad.code
 put bad/MA-4.E01 --accept-damaged --json > bad.json 2> bad.err
 put raw/MA-5.001 --json > raw.json 2> raw.err
 rm bad/MA-4.E02; code=0; put bad/MA-4.E01 2> gap.txt || code=$?; echo $code > gap.code
+agency get "$(sed -n 's/.*"item": *"\([0-9a-f]*\)".*/\1/p' set.json | head -1)" -o got
+(cd got && sha256sum --strict -c SHA256SUMS) > got.txt && cmp set/MA-4.E01 got/MA-4.E01 && cmp set/MA-4.E03 got/MA-4.E03
+sha256sum got/SHA256SUMS > got.sum
 agency report "$CASE" -o report
 agency dossier get --case "$CASE" -o batch.zip
-custody verify --policy trust.json batch.zip --artifact box/MA-2.dd --artifact box/MA-2.dd.log --artifact set --artifact raw --json > verify.json
+custody verify --policy trust.json batch.zip --artifact box/MA-2.dd --artifact box/MA-2.dd.log --artifact got --artifact raw --json > verify.json
 `
 
 type batchLine struct{ Path, Status, Item, Remarks, Role string }

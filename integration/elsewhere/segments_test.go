@@ -50,6 +50,10 @@ func segmentsAreOne(t *testing.T, dir string) {
 		t.Errorf("the image's own words aren't shown:\n%s", words)
 	}
 
+	if sums := file(t, dir, "got.txt"); strings.Count(sums, ": OK") != 3 || !strings.HasPrefix(file(t, dir, "got.sum"), set.Artifact.SHA256.String()) {
+		t.Errorf("what came back:\n%s%s", sums, file(t, dir, "got.sum"))
+	}
+
 	// The dossier holds the manifest that stock tools read.
 	z, err := zip.OpenReader(filepath.Join(dir, "batch.zip"))
 	if err != nil {

@@ -74,12 +74,19 @@ type Reader struct {
 	Recorded
 	Item     evidence.Digest  `json:"item"`
 	Artifact custody.Artifact `json:"artifact"`
+	// Segments are the sizes of a segmented image's files, as its depositor
+	// signed them; none of one file.
+	Segments []uint64 `json:"segments,omitempty"`
+
+	manifest evidence.Manifest // of the segments; nil where it is withheld
 }
 
 // RequestAccess signs access.requested, resting on the grant or the custody
 // that the item's verified dossier shows.
 func (d *Desk) RequestAccess(ctx context.Context, in Reading) (Reader, error) {
 	var artifact custody.Artifact
+	var sizes []uint64
+	var manifest evidence.Manifest
 	r, err := d.perform(ctx, func() (act, error) {
 		verified, err := d.VerifyItems(ctx, in.Item)
 		if err != nil {
@@ -93,6 +100,9 @@ func (d *Desk) RequestAccess(ctx context.Context, in Reading) (Reader, error) {
 			return act{}, fmt.Errorf("couldn't read item %s: it is a thing, not stored bytes", in.Item.Short())
 		}
 		artifact = *it.Artifact
+		if sizes, manifest, err = verified.segments(in.Item); err != nil {
+			return act{}, err
+		}
 		leaf, grant, err := d.standing(verified, in.Item)
 		if err != nil {
 			return act{}, err
@@ -100,7 +110,7 @@ func (d *Desk) RequestAccess(ctx context.Context, in Reading) (Reader, error) {
 		return act{body: &custody.AccessRequested{Artifact: artifact.SHA256, Grant: grant, Item: in.Item, Purpose: in.Purpose},
 			basis: []evidence.Digest{leaf}, telling: in.Telling, verified: verified}, nil
 	})
-	return Reader{Recorded: r, Item: in.Item, Artifact: artifact}, err
+	return Reader{Recorded: r, Item: in.Item, Artifact: artifact, Segments: sizes, manifest: manifest}, err
 }
 
 // standing finds what lets the desk's person work on an item's bytes: its

@@ -316,6 +316,7 @@ func (f *fetch) tell() {
 // them to the stream if there is one. It ends at the first bad block.
 func (f *fetch) digest() error {
 	sum := sha256.New()
+	segments := evidence.NewSegmentDigests(f.reader.Segments)
 	for i := uint64(0); i < f.blocks.Count(); i++ {
 		data, err := f.await(i)
 		if err != nil {
@@ -326,7 +327,11 @@ func (f *fetch) digest() error {
 				return fmt.Errorf("%w: %w", errLocal, err)
 			}
 		}
-		sum.Write(data)
+		if len(f.reader.Segments) > 0 {
+			segments.Write(data)
+		} else {
+			sum.Write(data)
+		}
 		f.memory.Put(data[:cap(data)])
 		f.mu.Lock()
 		f.next = i + 1
@@ -339,6 +344,9 @@ func (f *fetch) digest() error {
 		f.moved.Wait()
 	}
 	sum.Sum(f.sum[:0])
+	if len(f.reader.Segments) > 0 {
+		f.sum = f.reader.recomputed(segments.Sums())
+	}
 	return nil
 }
 

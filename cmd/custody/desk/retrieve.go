@@ -96,6 +96,9 @@ func (d *Desk) Retrieve(ctx context.Context, in Retrieval) (Retrieved, error) {
 	if err != nil {
 		return Retrieved{}, err
 	}
+	if len(reader.Segments) != len(reader.manifest) {
+		return Retrieved{}, errWithheld
+	}
 	raw, err := d.Service.Blocks(ctx, reader.Artifact.SHA256, reader.EventID)
 	if err != nil {
 		return Retrieved{}, fmt.Errorf("couldn't get the artifact's blocks: %w", err)
@@ -148,7 +151,11 @@ func (f *fetch) intoFile(ctx context.Context, path string) error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("couldn't close the file: %w", err)
 	}
-	if err := safefile.PlaceNew(part, path); err != nil {
+	place := safefile.PlaceNew
+	if len(f.reader.Segments) > 0 {
+		place = f.reader.placeSegments
+	}
+	if err := place(part, path); err != nil {
 		return err
 	}
 	f.state.remove()
