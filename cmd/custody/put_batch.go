@@ -29,8 +29,7 @@ func (a *app) putBatch(ctx context.Context, p *putFlags, paths []string) error {
 	if p.name != "" || p.sha256 != "" || p.sha1 != "" || p.md5 != "" || len(p.logs) > 0 {
 		return usagef("--file-name, --sha256, --sha1, --md5 and --log are about one file; logs in folders are found by themselves")
 	}
-	template.Alone = true // file by file
-	entries, err := consignment.Survey(paths)
+	entries, err := consignment.Survey(paths, p.alone)
 	if err != nil {
 		return fmt.Errorf("couldn't list what is to be deposited: %w", err)
 	}
@@ -108,7 +107,7 @@ func planned(entries []consignment.Entry) any {
 	lines := []line{}
 	for _, e := range entries {
 		l := line{Path: e.Rel, Bytes: e.Size, What: e.What, Why: e.Why, Note: e.Note}
-		if e.What == consignment.Log {
+		if e.What == consignment.Log || e.What == consignment.Segment {
 			l.Of = entries[e.Of].Rel
 		}
 		lines = append(lines, l)
@@ -123,7 +122,10 @@ func (a *app) planWords(entries []consignment.Entry) {
 	}
 	for _, e := range entries {
 		what := e.What
-		if e.What == consignment.Log {
+		switch e.What {
+		case consignment.Segment:
+			what = "segment of " + printable(entries[e.Of].Name)
+		case consignment.Log:
 			what = "log of " + printable(entries[e.Of].Name)
 		}
 		fmt.Fprintf(a.stderr, "%12s  %s", sizeWords(e.Size), what)
@@ -240,19 +242,19 @@ func (d *display) progress(_ int, done int64) {
 func (d *display) tell(i int, o consignment.Outcome) {
 	name := printable(d.entries[i].Rel)
 	if o.Status == "" {
-		d.begun++
+		d.begun += max(1, len(d.entries[i].Set))
 		if d.bar != nil {
 			d.bar.name(fmt.Sprintf("%d/%d %s", d.begun, d.files, name))
 		}
 		return
 	}
-	d.before += o.Size
+	d.before += o.Bytes(d.entries)
 	if d.bar != nil {
 		d.bar.at(d.before)
 		return
 	}
 	if !d.app.json {
-		fmt.Fprintf(d.app.stderr, "%d/%d %s %s: %s\n", d.begun, d.files, o.Status, sizeWords(o.Size), name)
+		fmt.Fprintf(d.app.stderr, "%d/%d %s %s: %s\n", d.begun, d.files, o.Status, sizeWords(o.Bytes(d.entries)), name)
 	}
 }
 

@@ -21,6 +21,7 @@ truncate -s 3000320 box/source.img
 dc3dd if=box/source.img hof=box/MA-2.dd hash=md5 hash=sha256 log=box/MA-2.dd.log > dc3dd.txt 2>&1
 ewfacquire -u -t box/sub/MA-3 -C "FIR 12/2026" -D stick -e "Muhammad Ali" -E MA/3 -N none -m removable -M physical -c deflate:fast \
   -f encase6 -b 64 -g 64 -S 1.4GiB -o 0 -P 512 -d sha1,sha256 -l box/sub/MA-3.log box/source.img > ewfacquire.txt 2>&1
+mkdir box/seg; split -b 1000000 -d -a 3 --numeric-suffixes=1 box/source.img box/seg/MA-6.
 echo "a note" > "box/شواہد/گواہی.txt"
 : > box/empty; ln -s source.img box/link
 put() { agency put "$@" --case "$CASE" --item "$ITEM"; }
@@ -51,7 +52,10 @@ agency dossier get --case "$CASE" -o batch.zip
 custody verify --policy trust.json batch.zip --artifact box/MA-2.dd --artifact box/MA-2.dd.log --artifact got --artifact raw --json > verify.json
 `
 
-type batchLine struct{ Path, Status, Item, Remarks, Role string }
+type batchLine struct {
+	Path, Status, Item, Remarks, Role, SHA256 string
+	SegmentOf                                 int
+}
 
 // TestBatch runs the command against a service: the plan, the deposits with their
 // logs, the same once more, and what report and verifier make of it.
@@ -86,14 +90,18 @@ func TestBatch(t *testing.T) {
 	for path, want := range map[string]struct{ status, role string }{
 		"box/MA-2.dd": {"deposited", "master"}, "box/MA-2.dd.log": {"deposited", "acquisition-log"}, "box/sub/MA-3.E01": {"deposited", "master"},
 		"box/sub/MA-3.log": {"deposited", "acquisition-log"}, "box/شواہد/گواہی.txt": {"deposited", "master"}, "box/source.img": {"deposited before", "master"},
+		"box/seg/MA-6.001": {"deposited", "master"}, "box/seg/MA-6.002": {"deposited", "master"}, "box/seg/MA-6.004": {"deposited", "master"},
 		"box/empty": {"left out", ""}, "box/link": {"left out", ""},
 	} {
 		if got := byPath[path]; got.Status != want.status || got.Role != want.role || (got.Item == "") != (want.status == "left out") {
 			t.Errorf("%s: %+v, want %s", path, got, want.status)
 		}
 	}
-	if len(first.Lines) != 8 || byPath["box/source.img"].Item != byPath["box/MA-2.dd"].Item {
+	if len(first.Lines) != 12 || byPath["box/source.img"].Item != byPath["box/MA-2.dd"].Item {
 		t.Errorf("%d lines; the same bytes are items %s and %s", len(first.Lines), byPath["box/source.img"].Item, byPath["box/MA-2.dd"].Item)
+	}
+	if one, last := byPath["box/seg/MA-6.001"], byPath["box/seg/MA-6.004"]; last.Item != one.Item || last.SegmentOf == 0 || one.SegmentOf != 0 || one.SHA256 == last.SHA256 {
+		t.Errorf("segments found in a folder are not one image: %+v, %+v", one, last)
 	}
 	if r := byPath["box/MA-2.dd"].Remarks; r != "hashes match (MD5, SHA-256); the copy was read back; the source was not" {
 		t.Errorf("beside dc3dd's log: %s", r)
@@ -104,10 +112,10 @@ func TestBatch(t *testing.T) {
 	if code := file(t, dir, "first.code") + file(t, dir, "second.code"); code != "1\n1\n" {
 		t.Errorf("exit codes %q: something was left out", code)
 	}
-	if second := file(t, dir, "second.txt"); !strings.Contains(second, "0 deposited, 6 deposited before, 0 failed, 0 not begun, 2 left out") {
+	if second := file(t, dir, "second.txt"); !strings.Contains(second, "0 deposited, 10 deposited before, 0 failed, 0 not begun, 2 left out") {
 		t.Errorf("the second time:\n%s", second)
 	}
-	if sums := file(t, dir, "sums.txt"); strings.Count(sums, ": OK") != 6 {
+	if sums := file(t, dir, "sums.txt"); strings.Count(sums, ": OK") != 10 {
 		t.Errorf("sha256sum -c:\n%s", sums)
 	}
 	if code, words := file(t, dir, "refused.code"), file(t, dir, "refused.txt"); code != "3\n" || !strings.Contains(words, "nothing was signed: MD5 differs") {

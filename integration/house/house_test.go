@@ -18,7 +18,7 @@ const module = "github.com/evidence-custody/custodyd/"
 // purpose. Entries ending in "/..." stand for everything below.
 var may = map[string][]string{
 	"evidence/acquisition":    {},
-	"cmd/custody/consignment": {"cmd/custody/desk", "custody", "custody/keyring/safefile", "evidence", "evidence/acquisition"},
+	"cmd/custody/consignment": {"cmd/custody/desk", "custody", "custody/keyring/safefile", "evidence", "evidence/acquisition", "evidence/segments"},
 
 	"evidence":           {},
 	"evidence/parcel":    {"evidence"},

@@ -31,6 +31,7 @@ type Outcome struct {
 	SHA256  string
 	SHA1    string
 	MD5     string
+	Sums    []string // SHA-256 of each file of a segmented image
 	Format  custody.ImageFormat
 	Role    custody.Role
 	Compare []string // what may be said of each log beside what was measured
@@ -72,7 +73,7 @@ func (d *Delivery) Deliver(ctx context.Context, entries []Entry) []Outcome {
 	}
 	for _, i := range byImage(entries) {
 		o := &out[i]
-		if o.Status == LeftOut || ctx.Err() != nil {
+		if !o.leads() || ctx.Err() != nil {
 			continue
 		}
 		if o.What == Log && out[o.Of].Item.IsZero() {
@@ -81,6 +82,9 @@ func (d *Delivery) Deliver(ctx context.Context, entries []Entry) []Outcome {
 		}
 		d.tell(i, Outcome{Entry: o.Entry})
 		d.one(ctx, i, o, out)
+		if o.Set != nil {
+			carried(*o, out)
+		}
 		d.tell(i, *o)
 	}
 	return out
@@ -94,7 +98,10 @@ func (d *Delivery) tell(i int, o Outcome) {
 
 func (d *Delivery) one(ctx context.Context, i int, o *Outcome, all []Outcome) {
 	in := d.Template
-	in.Path, in.Name, in.Logs = o.Path, o.Name, o.Logs
+	in.Path, in.Name, in.Logs, in.Alone = o.Path, o.Name, o.Logs, o.Set == nil
+	if o.Set != nil {
+		in.Legacy = 0 // MD5 and SHA-1 are of one file
+	}
 	in.Fields = map[string]string{}
 	for k, v := range d.Template.Fields {
 		in.Fields[k] = v
@@ -110,12 +117,15 @@ func (d *Delivery) one(ctx context.Context, i int, o *Outcome, all []Outcome) {
 	if d.Progress != nil {
 		in.Progress = func(done, _ int64) { d.Progress(i, done) }
 	}
-	memory := d.memory(*o, in.Parent)
+	memory := d.memory(*o, newest(o.Entry, all), in.Parent)
 	if before, ok := d.recall(ctx, memory); ok {
-		o.Status, o.Item, o.SHA256, o.SHA1, o.MD5, o.Index = Before, before.Item, before.SHA256, before.SHA1, before.MD5, before.Index
+		o.Status, o.Item, o.SHA256, o.SHA1, o.MD5, o.Sums, o.Index = Before, before.Item, before.SHA256, before.SHA1, before.MD5, before.Segments, before.Index
 		return
 	}
 	r, err := d.Bearer.Deposit(ctx, in)
+	for _, e := range r.Manifest {
+		o.Sums = append(o.Sums, e.SHA256.String())
+	}
 	for _, c := range r.Logs {
 		o.Compare = append(o.Compare, c.Summary())
 	}
@@ -150,11 +160,13 @@ type kept struct {
 	SHA1   string          `json:"sha1,omitempty"`
 	MD5    string          `json:"md5,omitempty"`
 	File   string          `json:"file"`
+	// Segments are the SHA-256 of a segmented image's files.
+	Segments []string `json:"segments,omitempty"`
 }
 
 // memory is where the deposit of this very file is remembered: another size, time
 // of change, key, case or parent is another deposit.
-func (d *Delivery) memory(o Outcome, parent *evidence.Digest) string {
+func (d *Delivery) memory(o Outcome, changed int64, parent *evidence.Digest) string {
 	if d.State == "" {
 		return ""
 	}
@@ -166,7 +178,7 @@ func (d *Delivery) memory(o Outcome, parent *evidence.Digest) string {
 	if parent != nil {
 		under = parent.String()
 	}
-	id := evidence.Sum(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s", path, o.Size, o.Time.UnixNano(), d.Place, under, o.Role))
+	id := evidence.Sum(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s", path, o.Size, changed, d.Place, under, o.Role))
 	return filepath.Join(d.State, id.String()+".json")
 }
 
@@ -186,7 +198,7 @@ func (d *Delivery) remember(path string, o Outcome) error {
 	if path == "" {
 		return nil
 	}
-	b, err := json.Marshal(kept{Item: o.Item, Index: o.Index, SHA256: o.SHA256, SHA1: o.SHA1, MD5: o.MD5, File: o.Name})
+	b, err := json.Marshal(kept{Item: o.Item, Index: o.Index, SHA256: o.SHA256, SHA1: o.SHA1, MD5: o.MD5, File: o.Name, Segments: o.Sums})
 	if err != nil {
 		return fmt.Errorf("couldn't encode the deposit: %w", err)
 	}

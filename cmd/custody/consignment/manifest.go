@@ -43,6 +43,7 @@ type Line struct {
 	Role     string `json:"role,omitempty"`
 	Item     string `json:"item,omitempty"`
 	LogOf    int    `json:"acquisitionLogOf,omitempty"` // no. of the image
+	PartOf   int    `json:"segmentOf,omitempty"`        // no. of the first segment
 	LogIndex uint64 `json:"logIndex,omitempty"`
 	Status   string `json:"status"`
 	Remarks  string `json:"remarks,omitempty"`
@@ -60,6 +61,9 @@ func NewManifest(m Manifest, all []Outcome) Manifest {
 		}
 		if o.What == Log {
 			l.LogOf = o.Of + 1
+		}
+		if o.What == Segment {
+			l.PartOf = o.Of + 1
 		}
 		m.Lines = append(m.Lines, l)
 	}
@@ -93,7 +97,7 @@ func (m Manifest) JSON() ([]byte, error) {
 }
 
 // columns of the CSV, for a seizure list.
-var columns = []string{"no", "exhibit no", "file name", "path", "bytes", "sha-256 (file)", "sha-1 (file)", "md5 (file)", "role", "item", "acquisition log of no", "log index", "status", "remarks"}
+var columns = []string{"no", "exhibit no", "file name", "path", "bytes", "sha-256 (file)", "sha-1 (file)", "md5 (file)", "role", "item", "acquisition log of no", "segment of no", "log index", "status", "remarks"}
 
 // CSV encodes the manifest with a byte order mark, so that spreadsheets read it as
 // UTF-8. What a spreadsheet would take for a formula begins with an apostrophe.
@@ -102,9 +106,9 @@ func (m Manifest) CSV() ([]byte, error) {
 	w := csv.NewWriter(b)
 	rows := [][]string{columns}
 	for _, l := range m.Lines {
-		row := []string{strconv.Itoa(l.No), m.Exhibit, l.File, l.Path, strconv.FormatInt(l.Bytes, 10), l.SHA256, l.SHA1, l.MD5, l.Role, l.Item, number(l.LogOf), "", l.Status, l.Remarks}
+		row := []string{strconv.Itoa(l.No), m.Exhibit, l.File, l.Path, strconv.FormatInt(l.Bytes, 10), l.SHA256, l.SHA1, l.MD5, l.Role, l.Item, number(l.LogOf), number(l.PartOf), "", l.Status, l.Remarks}
 		if l.Status == Deposited || l.LogIndex > 0 {
-			row[11] = strconv.FormatUint(l.LogIndex, 10)
+			row[12] = strconv.FormatUint(l.LogIndex, 10)
 		}
 		for i := range row {
 			if strings.ContainsAny(row[i][:min(1, len(row[i]))], "=+-@\t\r") {

@@ -29,6 +29,7 @@ var ErrTooMany = fmt.Errorf("more than %d files and folders: deposit them in sev
 const (
 	Artifact = "artifact" // a deposit of its own
 	Log      = "log"      // a deposit attached to the image it is about
+	Segment  = "segment"  // deposited with the first segment of its image
 	LeftOut  = "left out" // not deposited; Why says why
 )
 
@@ -42,19 +43,28 @@ type Entry struct {
 	What string
 	Why  string           // of LeftOut
 	Note string           // what is worth saying of it
-	Of   int              // of a Log: the image's place among the entries
+	Of   int              // of a Log or Segment: the image's place among the entries
+	Set  []int            // of a segmented image: its files' places, its own first
 	Logs []desk.ImagerLog // of an image
 }
 
 // Survey lists what lies at the paths, folders with all that is in them, in the
-// order given and then by name. Symbolic links are not followed. It reads no file
-// but those that may be acquisition logs.
-func Survey(paths []string) ([]Entry, error) {
+// order given and then by name; the segments of an image are one, unless alone.
+// Symbolic links are not followed. It reads no file but those that may be
+// acquisition logs.
+func Survey(paths []string, alone bool) ([]Entry, error) {
 	s := survey{seen: map[string]bool{}}
 	for _, path := range paths {
-		if err := s.at(path, filepath.Base(filepath.Clean(path))); err != nil {
+		add := func() error { return s.at(path, filepath.Base(filepath.Clean(path))) }
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && !alone {
+			add = func() error { return s.named(path) }
+		}
+		if err := add(); err != nil {
 			return nil, err
 		}
+	}
+	if !alone {
+		s.join()
 	}
 	s.attach()
 	return s.entries, nil
@@ -275,14 +285,14 @@ func Bytes(entries []Entry) (files int, bytes int64) {
 	return files, bytes
 }
 
-// byImage orders entries so that each image's logs follow it.
+// byImage orders entries so that each image's segments and logs follow it.
 func byImage(entries []Entry) []int {
 	order := make([]int, len(entries))
 	for i := range order {
 		order[i] = i
 	}
 	place := func(i int) int {
-		if entries[i].What == Log {
+		if entries[i].What == Log || entries[i].What == Segment {
 			return entries[i].Of
 		}
 		return i

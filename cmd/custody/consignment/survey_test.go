@@ -29,7 +29,7 @@ func lay(t *testing.T, files map[string]string) string {
 
 func survey1(t *testing.T, paths ...string) []Entry {
 	t.Helper()
-	out, err := Survey(paths)
+	out, err := Survey(paths, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,5 +126,58 @@ func TestLogsGoWithTheirImage(t *testing.T) {
 	}
 	if files, _ := Bytes(entries); files != len(entries) {
 		t.Errorf("%d files of %d", files, len(entries))
+	}
+}
+
+// TestSegmentsAreOneImage: wherever they were found, in whatever order, and never
+// with one missing or cut short.
+func TestSegmentsAreOneImage(t *testing.T) {
+	dir := lay(t, map[string]string{
+		"box/a.E01": "1", "box/a.E02": "22", "box/a.E03": "3", "box/a.E01.txt": "Created By AccessData FTK Imager 4.7\n",
+		"box/gap.E01": "1", "box/gap.E03": "3", "box/b.001": "11", "box/b.002": "11", "box/b.003": "1",
+		"box/cut.001": "11", "box/cut.002": "1", "box/cut.003": "11", "box/alone.001": "x", "box/sub/a.E04": "4",
+	})
+	box := filepath.Join(dir, "box")
+	show := func(entries []Entry) map[string]string {
+		got := map[string]string{}
+		for _, e := range entries {
+			got[filepath.Base(e.Path)] = e.What
+			switch {
+			case e.What == LeftOut:
+				got[filepath.Base(e.Path)] = e.Why[:strings.IndexAny(e.Why, ";")]
+			case e.What == Segment || e.What == Log:
+				got[filepath.Base(e.Path)] += " of " + entries[e.Of].Name
+			case e.Set != nil:
+				got[filepath.Base(e.Path)] += fmt.Sprintf(" of %d files, %d bytes", len(e.Set), e.Bytes(entries))
+			}
+		}
+		return got
+	}
+	const gap = "couldn't take the set of segments: gap.e02: this segment is not there: bring it from where the image was made (missing)"
+	const lone = "couldn't take the set of segments: a.e01: this segment is not there: bring it from where the image was made (missing)"
+	const cut = "couldn't take the set of segments: cut.002: has 1 bytes, the first piece 2: it was cut short, or belongs to another image (size)"
+	got := show(survey1(t, box))
+	for name, want := range map[string]string{
+		"a.E01": "artifact of 3 files, 4 bytes", "a.E02": "segment of a.E01", "a.E03": "segment of a.E01", "a.E01.txt": "log of a.E01", "a.E04": lone,
+		"gap.E01": gap, "gap.E03": gap, "b.001": "artifact of 3 files, 5 bytes", "b.002": "segment of b.001", "b.003": "segment of b.001",
+		"cut.001": cut, "cut.002": cut, "cut.003": cut, "alone.001": "artifact",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %s, want %s", name, got[name], want)
+		}
+	}
+	// One segment named means the image; the others named, too, change nothing.
+	entries := survey1(t, filepath.Join(box, "a.E02"), filepath.Join(box, "a.E01"), filepath.Join(box, "alone.001"))
+	if got := show(entries); len(entries) != 4 || got["a.E01"] != "artifact of 3 files, 4 bytes" || got["a.E02"] != "segment of a.E01" {
+		t.Errorf("named: %v", got)
+	}
+	apart, err := Survey([]string{box}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range apart {
+		if e.What != Artifact && e.What != Log {
+			t.Errorf("alone: %s is %s %s", e.Rel, e.What, e.Why)
+		}
 	}
 }

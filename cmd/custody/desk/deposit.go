@@ -45,12 +45,13 @@ type Depositing struct {
 // Deposited is an artifact in the store's keeping.
 type Deposited struct {
 	Recorded
-	Item     evidence.Digest  `json:"item"`
-	Artifact custody.Artifact `json:"artifact"`
-	SHA1     string           `json:"sha1,omitempty"`
-	MD5      string           `json:"md5,omitempty"`
-	Segments int              `json:"segments,omitempty"` // files of a segmented image, whose manifest then has the SHA-256
-	Media    *Media           `json:"media,omitempty"`    // of an E01: what its data was found to be
+	Item     evidence.Digest   `json:"item"`
+	Artifact custody.Artifact  `json:"artifact"`
+	SHA1     string            `json:"sha1,omitempty"`
+	MD5      string            `json:"md5,omitempty"`
+	Segments int               `json:"segments,omitempty"` // files of a segmented image, whose manifest then has the SHA-256
+	Manifest evidence.Manifest `json:"-"`
+	Media    *Media            `json:"media,omitempty"` // of an E01: what its data was found to be
 	// Logs is what may be said of each of the file's acquisition logs beside
 	// what was measured, in the order given.
 	Logs []acquisition.Comparison `json:"logs,omitempty"`
@@ -232,7 +233,7 @@ func (d *Desk) finish(ctx context.Context, in Depositing, file *source, upload s
 		a.basis = []evidence.Digest{leaf}
 		return a, nil
 	})
-	return Deposited{Recorded: r, Item: id, Artifact: artifact, Segments: len(file.segments()),
+	return Deposited{Recorded: r, Item: id, Artifact: artifact, Segments: len(file.segments()), Manifest: file.manifest,
 		SHA1: m.SHA1, MD5: m.MD5}, err
 }
 

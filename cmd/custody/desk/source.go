@@ -32,18 +32,9 @@ func openSource(path string, alone bool) (*source, error) {
 	dir, name := filepath.Split(path)
 	set := []string{name}
 	if !alone {
-		entries, err := os.ReadDir(filepath.Clean(dir + "."))
-		if err != nil {
-			return nil, fmt.Errorf("couldn't look for the segments beside the file: %w", err)
-		}
-		var names []string
-		for _, e := range entries {
-			if e.Type().IsRegular() {
-				names = append(names, e.Name())
-			}
-		}
-		if set, s.ewf, err = segments.Find(names, name); err != nil {
-			return nil, fmt.Errorf("%w; --alone deposits this one file", err)
+		var err error
+		if set, s.ewf, err = findSet(dir, name); err != nil {
+			return nil, err
 		}
 	}
 	var sizes []int64
@@ -61,6 +52,36 @@ func openSource(path string, alone bool) (*source, error) {
 		}
 	}
 	return s, nil
+}
+
+// findSet names the files in dir that are one image with this one, by their names.
+func findSet(dir, name string) (set []string, ewf bool, err error) {
+	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+	if err != nil {
+		return nil, false, fmt.Errorf("couldn't look for the segments beside the file: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	if set, ewf, err = segments.Find(names, name); err != nil {
+		return nil, false, fmt.Errorf("%w; --alone deposits this one file", err)
+	}
+	return set, ewf, nil
+}
+
+// SetOf returns the paths of the files that are one image with the one at path,
+// first to last; of a file that is no segment, its own. A set of which a segment is
+// missing or doubled is a *segments.Error.
+func SetOf(path string) ([]string, error) {
+	dir, name := filepath.Split(path)
+	set, _, err := findSet(dir, name)
+	for i := range set {
+		set[i] = dir + set[i]
+	}
+	return set, err
 }
 
 func (s *source) add(dir, name string) error {
