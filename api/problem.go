@@ -73,7 +73,9 @@ func malformed(rule, field, format string, args ...any) *edgeError {
 func (e *edge) exit(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r.Context())
 	x.fault = err
-	if hungUp(r, err) {
+	// How a body failed comes first: its sender may well be there to hear it,
+	// though net/http takes the connection for lost.
+	if hungUp(r, bodyFault(x, err)) {
 		x.gone = true
 		panic(http.ErrAbortHandler)
 	}
