@@ -170,7 +170,11 @@ func (c *composer) notes(e *verify.Event) []Fact {
 	case *custody.LogRecovered:
 		return []Fact{stated("cause", string(b.Cause)), stated("log size once signed", strconv.FormatUint(b.Signed.Size, 10)), stated("log size after the loss", strconv.FormatUint(e.Index, 10))}
 	case *custody.Deposited:
-		return []Fact{stated("SHA-256", b.Artifact.SHA256.String()), stated("size", strconv.FormatUint(b.Artifact.Size, 10)+" bytes"), stated("role", string(b.Role))}
+		sum := stated("SHA-256", b.Artifact.SHA256.String())
+		if n := len(b.Segments); n > 0 { // no file has it, and not the bytes as a whole
+			sum = stated(fmt.Sprintf("SHA-256 of the manifest of %d segments", n), b.Artifact.SHA256.String())
+		}
+		return []Fact{sum, stated("size", strconv.FormatUint(b.Artifact.Size, 10)+" bytes"), stated("role", string(b.Role))}
 	case *custody.Received:
 		return []Fact{stated("SHA-256", b.Artifact.SHA256.String()), stated("retention", string(b.Retention.Mode)+" until "+b.Retention.Until.String())}
 	case *custody.DepositRefused:
