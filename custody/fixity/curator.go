@@ -19,6 +19,8 @@ type Ledger interface {
 	// LetGoFixity gives the item back, to be taken again after a while.
 	LetGoFixity(ctx context.Context, holder string, item custody.ID, again time.Duration) error
 	Artifact(ctx context.Context, item custody.ID) (docket.Artifact, error)
+	// Chain tells whether an item was disposed of.
+	Chain(ctx context.Context, item custody.ID) (*docket.Chain, error)
 	Observe(ctx context.Context, act docket.Act, effects docket.Effects) (docket.Receipt, error)
 }
 

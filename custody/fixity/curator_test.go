@@ -12,6 +12,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/fixity"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
+	"github.com/evidence-custody/custodyd/custody/ruling"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -25,6 +26,11 @@ type book struct {
 	effect docket.FixityEffect
 	saved  func(docket.Fixity) error
 	done   bool
+	phase  custody.Phase
+}
+
+func (b *book) Chain(_ context.Context, item custody.ID) (*docket.Chain, error) {
+	return &docket.Chain{Chain: ruling.Chain{ID: item, State: ruling.State{Item: &custody.Item{Phase: b.phase}}}}, nil
 }
 
 func (b *book) ClaimFixity(_ context.Context, holder string, _ time.Time, _ time.Duration) (docket.Fixity, error) {
@@ -104,12 +110,16 @@ func TestReadBack(t *testing.T) {
 		{"wrong about ranges", func(s *store, _ *docket.Artifact) { s.liar = true }, unchecked(custody.UncheckedUnavailable)},
 		{"in another bucket", func(_ *store, a *docket.Artifact) { a.Bucket = "elsewhere" }, unchecked(custody.UncheckedUnavailable)},
 		{"its key away", func(s *store, _ *docket.Artifact) { s.down = fixity.ErrNoKey }, unchecked(custody.UncheckedKey)},
+		{"erased", func(s *store, _ *docket.Artifact) { s.down = fixity.ErrNoKey }, unchecked(custody.UncheckedErased)},
 		{"other leaves", func(_ *store, a *docket.Artifact) { a.Leaves[40] ^= 1 }, unchecked(custody.UncheckedLeaves)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a, s := deposited(t)
 			test.harm(s, &a)
-			b := &book{a: a, f: docket.Fixity{Item: a.Item}}
+			b := &book{a: a, f: docket.Fixity{Item: a.Item}, phase: custody.PhaseHeld}
+			if test.name == "erased" {
+				b.phase = custody.PhaseDisposed
+			}
 			if _, err := curator(b, s).Next(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,7 @@ package fixity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -159,15 +160,26 @@ func (r *reading) couldNot(ctx context.Context, a docket.Artifact, err error) (R
 	}
 	why := custody.UncheckedUnavailable
 	if errors.Is(err, ErrNoKey) {
+		ch, cerr := r.c.o.Ledger.Chain(ctx, a.Item)
+		if cerr != nil {
+			return Result{}, fmt.Errorf("couldn't tell whether item %s was disposed of: %w", a.Item.Short(), cerr)
+		}
 		why = custody.UncheckedKey
+		if it := ch.State.Item; it != nil && it.Phase == custody.PhaseDisposed {
+			why = custody.UncheckedErased
+		}
 	}
 	return r.unchecked(ctx, a, why, err)
 }
 
 // unchecked records that the copy couldn't be read, unless that was said lately.
 func (r *reading) unchecked(ctx context.Context, a docket.Artifact, why custody.UncheckedReason, cause error) (Result, error) {
-	r.c.o.Log.WarnContext(ctx, "couldn't read a copy back", "item", a.Item.String(), "reason", why, "error", cause)
-	if !r.f.Asked && r.f.Result == docket.FixityUnchecked && r.c.o.Now().Sub(r.f.Told) < sayAgain {
+	// What a court had erased stays so: saying it once is enough.
+	lately := why == custody.UncheckedErased || r.c.o.Now().Sub(r.f.Told) < sayAgain
+	if why != custody.UncheckedErased {
+		r.c.o.Log.WarnContext(ctx, "couldn't read a copy back", "item", a.Item.String(), "reason", why, "error", cause)
+	}
+	if !r.f.Asked && r.f.Result == docket.FixityUnchecked && lately {
 		return Result{Item: a.Item, Result: docket.FixityUnchecked, Bytes: r.bytes}, r.c.o.Ledger.LetGoFixity(ctx, r.c.o.Holder, a.Item, again)
 	}
 	return r.say(ctx, docket.FixityUnchecked, &custody.FixityUnchecked{Artifact: a.SHA256, Item: a.Item, Reason: why})
