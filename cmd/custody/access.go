@@ -13,6 +13,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -170,12 +171,32 @@ func (a *app) forCurl(ctx context.Context, d *desk.Desk, in desk.Reading, file s
 	if err != nil {
 		return fmt.Errorf("couldn't write the token: %w", err)
 	}
-	type commands struct {
-		Request custody.ID `json:"request"`
-		URL     string     `json:"url"`
-		SHA256  custody.ID `json:"sha256"`
+	sums := reader.Manifest()
+	if len(sums) != len(reader.Segments) {
+		return fmt.Errorf("couldn't tell curl the names of %d segments: their manifest is withheld", len(reader.Segments))
 	}
-	return a.print(commands{reader.EventID, address, reader.Artifact.SHA256}, func(w io.Writer) {
+	if len(sums) > 0 {
+		if err := safefile.WriteNew(desk.ManifestName, sums.Encode()); err != nil {
+			return fmt.Errorf("couldn't write the manifest: %w", err)
+		}
+	}
+	type commands struct {
+		Request  custody.ID `json:"request"`
+		URL      string     `json:"url"`
+		SHA256   custody.ID `json:"sha256"`
+		Segments []uint64   `json:"segments,omitempty"`
+	}
+	return a.print(commands{reader.EventID, address, reader.Artifact.SHA256, reader.Segments}, func(w io.Writer) {
+		from := uint64(0)
+		for i, size := range reader.Segments {
+			name := "'./" + strings.ReplaceAll(sums[i].Name, "'", `'\''`) + "'"
+			fmt.Fprintf(w, "curl -f -r %d-%d -H @%s -o %s '%s'\n", from, from+size-1, file, name, address)
+			from += size
+		}
+		if from > 0 {
+			fmt.Fprintf(w, "sha256sum -c %s\n", desk.ManifestName)
+			return
+		}
 		fmt.Fprintf(w, "curl -f -C - -H @%s -o artifact.bin '%s'\necho '%s  artifact.bin' | sha256sum -c\n", file, address, reader.Artifact.SHA256)
 	})
 }

@@ -48,6 +48,8 @@ agency get "$(sed -n 's/.*"item": *"\([0-9a-f]*\)".*/\1/p' set.json | head -1)" 
 (cd got && sha256sum --strict -c SHA256SUMS) > got.txt && cmp set/MA-4.E01 got/MA-4.E01 && cmp set/MA-4.E03 got/MA-4.E03
 sha256sum got/SHA256SUMS > got.sum
 agency report "$CASE" -o report
+agency get "$(sed -n 's/.*"item": *"\([0-9a-f]*\)".*/\1/p' raw.json | head -1)" --curl reading.token > reading.sh
+sh -e reading.sh > curled.txt 2> curl.err
 agency dossier get --case "$CASE" -o batch.zip
 custody verify --policy trust.json batch.zip --artifact box/MA-2.dd --artifact box/MA-2.dd.log --artifact got --artifact raw --json > verify.json
 `
@@ -60,7 +62,7 @@ type batchLine struct {
 // TestBatch runs the command against a service: the plan, the deposits with their
 // logs, the same once more, and what report and verifier make of it.
 func TestBatch(t *testing.T) {
-	for _, tool := range []string{"dc3dd", "ewfacquire"} {
+	for _, tool := range []string{"curl", "dc3dd", "ewfacquire"} {
 		stage.Need(t, tool)
 	}
 	readme, err := os.ReadFile("../../README.md")
@@ -129,6 +131,9 @@ func TestBatch(t *testing.T) {
 	}
 
 	segmentsAreOne(t, dir)
+	if sums := file(t, dir, "curled.txt"); sums != "MA-5.001: OK\nMA-5.002: OK\nMA-5.003: OK\nMA-5.004: OK\n" {
+		t.Errorf("segments read by curl:\n%s\n%s", sums, file(t, dir, "curl.err"))
+	}
 
 	// The report and the verifier say the same of the log, and only where it was read.
 	const said = "the copy was read back; the source was not"

@@ -81,6 +81,10 @@ type Reader struct {
 	manifest evidence.Manifest // of the segments; nil where it is withheld
 }
 
+// Manifest lists the segments of a segmented image; empty of one file, and where it
+// is withheld.
+func (r Reader) Manifest() evidence.Manifest { return r.manifest }
+
 // RequestAccess signs access.requested, resting on the grant or the custody
 // that the item's verified dossier shows.
 func (d *Desk) RequestAccess(ctx context.Context, in Reading) (Reader, error) {
