@@ -209,8 +209,9 @@ func (s *site) checkStore(t *testing.T, deposits []deposited) {
 // opener reads the store and its data keys past the service.
 type opener struct {
 	*vault.Store
-	db    *sql.DB
-	place keysafe.Place
+	bucket string
+	db     *sql.DB
+	place  keysafe.Place
 }
 
 // keys is one's own way to what is encrypted.
@@ -221,8 +222,10 @@ func (s *site) keys(t *testing.T, store *vault.Store) opener {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return opener{store, db, keysafe.Place{Dir: filepath.Join(s.data, "keys")}}
+	return opener{store, s.config.Bucket, db, keysafe.Place{Dir: filepath.Join(s.data, "keys")}}
 }
+
+func (o opener) Bucket() string { return o.bucket }
 
 func (o opener) Size(ctx context.Context, key, version string) (uint64, error) {
 	info, err := o.Stat(ctx, key, version)
