@@ -168,7 +168,7 @@ func (s *site) checkStore(t *testing.T, deposits []deposited) {
 	for _, d := range deposits {
 		want[d.sha256] = d.size
 	}
-	rows, err := s.auditor(t).Query(`SELECT sha256, size, block_root, block_leaves, key, version, md5, encoding FROM custody.artifacts`)
+	rows, err := s.auditor(t).Query(`SELECT sha256, size, block_root, block_leaves, bucket, key, version, md5, encoding FROM custody.artifacts`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func (s *site) checkStore(t *testing.T, deposits []deposited) {
 	for ; rows.Next(); found++ {
 		var sum, root, md5 []byte
 		a := docket.Artifact{}
-		if err := rows.Scan(&sum, &a.Size, &root, &a.Leaves, &a.Key, &a.Version, &md5, &a.Encoding); err != nil {
+		if err := rows.Scan(&sum, &a.Size, &root, &a.Leaves, &a.Bucket, &a.Key, &a.Version, &md5, &a.Encoding); err != nil {
 			t.Fatal(err)
 		}
 		id, size, key, version := evidence.Digest(sum), a.Size, a.Key, a.Version
