@@ -26,7 +26,7 @@ func TestCosignOnAStory(t *testing.T) {
 	s := rulingtest.Recovered(t)
 	book := verifytest.Open(t, s.Story)
 	book.Witnesses = append(book.Witnesses, verifytest.NewWitness("witness.example.org"))
-	d := book.Dossier(s.Case, s.Phone, s.Disk, s.Image)
+	d := book.Dossier(s.Case, s.Phone, s.Disk, s.Image, disposed(t, book))
 	showTimes(t, book, d)
 	log, err := custody.ParseLogDocument(d.Log)
 	if err != nil {
@@ -55,8 +55,24 @@ func TestCosignOnAStory(t *testing.T) {
 		}
 	}
 	if want := len(custody.KindTable()); len(kinds) < want {
-		t.Errorf("the story shows %d of %d kinds", len(kinds), want)
+		t.Errorf("the story shows %d of %d kinds: %v", len(kinds), want, kinds)
 	}
+}
+
+// disposed is the item that was disposed of.
+func disposed(t *testing.T, book *verifytest.Book) custody.ID {
+	t.Helper()
+	for _, s := range book.Sealed {
+		st, err := custody.Decode(s.Envelope.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, is := st.Predicate.Body.(*custody.Disposed); is {
+			return b.Item
+		}
+	}
+	t.Fatal("the story disposes of nothing")
+	return custody.ID{}
 }
 
 // showTimes adds the log.time events, which this dossier has no need of.
