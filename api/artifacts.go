@@ -25,26 +25,30 @@ func (h artifacts) ids(sha, request string) (artifact, event evidence.Digest, er
 	return
 }
 
+// open finds what a signed request of access lets the caller read.
+func (h artifacts) open(ctx context.Context, sum, request string) (id evidence.Digest, reader registrar.ArtifactReader, err error) {
+	id, event, err := h.ids(sum, request)
+	if err != nil {
+		return id, nil, err
+	}
+	if reader, err = h.use.OpenArtifact(ctx, callerOf(ctx), id, event); err != nil {
+		return id, nil, fmt.Errorf("couldn't open an artifact: %w", err)
+	}
+	return id, reader, nil
+}
+
 func (h artifacts) GetArtifactContent(ctx context.Context, r wire.GetArtifactContentRequestObject) (wire.GetArtifactContentResponseObject, error) {
-	id, request, err := h.ids(r.Sha256, r.Params.Request)
+	id, reader, err := h.open(ctx, r.Sha256, r.Params.Request)
 	if err != nil {
 		return nil, err
-	}
-	reader, err := h.use.OpenArtifact(ctx, callerOf(ctx), id, request)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't open an artifact: %w", err)
 	}
 	return &artifactAnswer{ctx: ctx, id: id, reader: reader, rangeHeader: given(r.Params.Range), ifRange: given(r.Params.IfRange)}, nil
 }
 
 func (h artifacts) HeadArtifactContent(ctx context.Context, r wire.HeadArtifactContentRequestObject) (wire.HeadArtifactContentResponseObject, error) {
-	id, request, err := h.ids(r.Sha256, r.Params.Request)
+	id, reader, err := h.open(ctx, r.Sha256, r.Params.Request)
 	if err != nil {
 		return nil, err
-	}
-	reader, err := h.use.OpenArtifact(ctx, callerOf(ctx), id, request)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't open an artifact: %w", err)
 	}
 	head := artifactHead{id, reader.Size(), reader.Segmented()}
 	if err := reader.Close(ctx, 0, nil); err != nil { // nothing was read
