@@ -22,26 +22,25 @@ func checkFiles(ctx context.Context, dossiers []*dossier.Dossier, readings []*Re
 	find := func(n Name, subject *custody.ID, format string, args ...any) {
 		out = append(out, Finding{Name: n, Severity: severities[n], Subject: subject, Detail: fmt.Sprintf(format, args...)})
 	}
+	sets := setsOnRecord(dossiers, readings)
 	for _, f := range files {
-		m, leaves, err := f.measure(ctx)
+		got, err := f.measure(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("couldn't read %s: %w", f.Name, err)
 		}
-		got := custody.Artifact{BlockRoot: m.BlockRoot, SHA256: m.SHA256, Size: m.Size}
-		matched := false
-		for _, r := range readings {
-			for _, it := range r.Items {
-				if it.State.Artifact != nil && *it.State.Artifact == got {
-					it.Bytes, matched = Match, true
-				}
-			}
-		}
-		if matched {
-			find(BytesMatch, &m.SHA256, "%s is artifact %s: SHA-256, size and block tree recomputed", f.Name, m.SHA256)
+		if a, rule, words, ok := got.recorded(sets, readings); ok {
+			find(BytesMatch, &a.SHA256, "%s is artifact %s: %s", f.Name, a.SHA256, words)
+			out[len(out)-1].Rule = rule
+			mark(readings, a, Match)
 			continue
 		}
-		blocks := badBlocks(dossiers, readings, got, leaves)
-		find(BytesMismatch, &m.SHA256, "%s has SHA-256 %s (%d bytes), which is no artifact of the dossier%s", f.Name, m.SHA256, m.Size, blocks)
+		rule, words, meant := got.fault(sets)
+		if rule == "" {
+			words, meant = badBlocks(dossiers, readings, got.Artifact, got.leaves)
+		}
+		find(BytesMismatch, &got.SHA256, "%s has SHA-256 %s (%d bytes), which is no artifact of the dossier%s", f.Name, got.SHA256, got.Size, words)
+		out[len(out)-1].Rule = rule
+		mark(readings, meant, Mismatch)
 	}
 	for i, r := range readings {
 		for id, it := range r.Items {
@@ -54,33 +53,35 @@ func checkFiles(ctx context.Context, dossiers []*dossier.Dossier, readings []*Re
 	return out, nil
 }
 
-// measure reads the file, or the segments of an image one after the other. An
-// image's SHA-256 is then its manifest's, made of the names that were given.
-func (f File) measure(ctx context.Context) (evidence.Measured, []evidence.Digest, error) {
-	if len(f.Segments) < 2 {
-		return evidence.Measure(contextReader{ctx, f.Reader})
+// has reports whether the artifact is an item's in scope.
+func has(readings []*Reading, a custody.Artifact) bool {
+	for _, r := range readings {
+		for _, it := range r.Items {
+			if it.State.Artifact != nil && *it.State.Artifact == a {
+				return true
+			}
+		}
 	}
-	var sizes []uint64
-	for _, s := range f.Segments {
-		sizes = append(sizes, s.Size)
+	return false
+}
+
+// mark says of each item whose artifact it is how the bytes compared. A file
+// that matched outweighs one that did not.
+func mark(readings []*Reading, a custody.Artifact, how BytesCheck) {
+	for _, r := range readings {
+		for _, it := range r.Items {
+			if it.State.Artifact != nil && *it.State.Artifact == a && it.Bytes != Match {
+				it.Bytes = how
+			}
+		}
 	}
-	m, leaves, sums, err := evidence.MeasureSegments(contextReader{ctx, f.Reader}, sizes)
-	if err != nil {
-		return m, nil, err
-	}
-	var manifest evidence.Manifest
-	for i, sum := range sums {
-		manifest = append(manifest, evidence.ManifestEntry{Name: f.Segments[i].Name, SHA256: sum})
-	}
-	m.SHA256 = manifest.Digest()
-	return m, leaves, nil
 }
 
 // badBlocks names the differing blocks of the artifact that the file is
-// nearest to, among those of its size whose block tree is at hand, and marks
-// that artifact as not matching. Where no block agrees, nothing says which
-// artifact the file should have been.
-func badBlocks(dossiers []*dossier.Dossier, readings []*Reading, got custody.Artifact, leaves []evidence.Digest) string {
+// nearest to, among those of its size whose block tree is at hand, and returns
+// the artifact that it was given for. Where no block agrees, nothing says which
+// that is.
+func badBlocks(dossiers []*dossier.Dossier, readings []*Reading, got custody.Artifact, leaves []evidence.Digest) (words string, meant custody.Artifact) {
 	type near struct {
 		artifact custody.Artifact
 		bad      []int
@@ -109,26 +110,22 @@ func badBlocks(dossiers []*dossier.Dossier, readings []*Reading, got custody.Art
 	}
 	switch {
 	case best == nil:
-		return ""
+		return "", meant
 	case len(best.bad) == 0:
-		return fmt.Sprintf("; its blocks are those of artifact %s, but the SHA-256 on record is another: the record contradicts itself", best.artifact.SHA256.Short())
+		return fmt.Sprintf("; its blocks are those of artifact %s, but not the SHA-256 on record: either the record contradicts itself, or the bytes are a segmented image's, given as other files than it has", best.artifact.SHA256.Short()), meant
 	}
-	for _, r := range readings {
-		for _, it := range r.Items {
-			if it.State.Artifact != nil && *it.State.Artifact == best.artifact && it.Bytes == NotChecked && (len(best.bad) < len(leaves) || len(leaves) == 1) {
-				it.Bytes = Mismatch
-			}
-		}
+	if len(best.bad) < len(leaves) || len(leaves) == 1 {
+		meant = best.artifact
 	}
 	const shown = 8
-	text := fmt.Sprintf("; against artifact %s, %d of %d blocks of 8 MiB differ, from byte %d, blocks", best.artifact.SHA256.Short(), len(best.bad), len(leaves), best.bad[0]*evidence.BlockSize)
+	words = fmt.Sprintf("; against artifact %s, %d of %d blocks of 8 MiB differ, from byte %d, blocks", best.artifact.SHA256.Short(), len(best.bad), len(leaves), best.bad[0]*evidence.BlockSize)
 	for _, n := range best.bad[:min(shown, len(best.bad))] {
-		text += fmt.Sprintf(" %d", n)
+		words += fmt.Sprintf(" %d", n)
 	}
 	if len(best.bad) > shown {
-		text += " …"
+		words += " …"
 	}
-	return text
+	return words, meant
 }
 
 // contextReader ends reading when the context does.

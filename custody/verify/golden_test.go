@@ -83,7 +83,7 @@ func TestGoldenVectors(t *testing.T) {
 			if want.Policy != "" {
 				policy = read(t, filepath.Join(goldenDir, want.Policy))
 			}
-			r, err := golden.Examine(policy, readAll(t, want.Dossiers), readAll(t, want.Artifacts))
+			r, err := golden.Examine(policy, readAll(t, want.Dossiers), readAll(t, want.Artifacts), readSets(t, want.Sets))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,6 +149,19 @@ func readAll(t *testing.T, names []string) [][]byte {
 	var out [][]byte
 	for _, n := range names {
 		out = append(out, read(t, filepath.Join(goldenDir, n)))
+	}
+	return out
+}
+
+func readSets(t *testing.T, sets [][]golden.Segment) []golden.Set {
+	t.Helper()
+	var out []golden.Set
+	for _, set := range sets {
+		var one golden.Set
+		for _, f := range set {
+			one.Names, one.Contents = append(one.Names, f.Name), append(one.Contents, read(t, filepath.Join(goldenDir, f.File)))
+		}
+		out = append(out, one)
 	}
 	return out
 }

@@ -138,7 +138,8 @@ def one_verification(v, at):
         with open(os.path.join(at, name), 'rb') as f:
             return f.read()
     trust = policy.Policy(read(v['policy'])) if 'policy' in v else None
-    verdict, code, findings = opinion.verify([read(d) for d in v['dossiers']], trust, [read(f) for f in v['artifacts']])
+    sets = [[(f['name'], read(f['file'])) for f in files] for files in v.get('sets', [])]
+    verdict, code, findings = opinion.verify([read(d) for d in v['dossiers']], trust, [read(f) for f in v['artifacts']], sets)
     return {'verdict': verdict, 'exit': code, 'findings': findings}
 
 

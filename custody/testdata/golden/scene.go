@@ -121,6 +121,7 @@ type exam struct {
 	dossiers [][]byte
 	policy   *verify.Policy // nil for none
 	files    [][]byte
+	sets     [][]segment // segmented images, after the files
 }
 
 // of examines one dossier under the scene's policy, with the image's file.

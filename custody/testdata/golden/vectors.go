@@ -21,8 +21,21 @@ type Expected struct {
 	Exit      int            `json:"exit"`             // exit code
 	Findings  []Finding      `json:"findings"`         // exactly these, in this order
 	Policy    string         `json:"policy,omitempty"` // absent: no policy is given
+	Sets      [][]Segment    `json:"sets,omitempty"`   // segmented images given, after the artifacts
 	Shows     verify.Name    `json:"shows"`            // the finding that the vector is about
 	Verdict   verify.Verdict `json:"verdict"`
+}
+
+// Segment is one file of a segmented image, and the name that it is given under.
+type Segment struct {
+	File string `json:"file"` // below files/
+	Name string `json:"name"`
+}
+
+// Set is the files of a segmented image, in their order.
+type Set struct {
+	Names    []string
+	Contents [][]byte
 }
 
 // Finding is a finding without its words.
@@ -40,7 +53,7 @@ func Verification(t testing.TB) map[string][]byte {
 	t.Helper()
 	w := &writer{t: t, files: map[string][]byte{}, names: map[string]string{}}
 	begin := newScene(t, custody.ModeProduction)
-	for _, list := range [][]single{formCases, policyCases, fileCases, storyCases, timeCases} {
+	for _, list := range [][]single{formCases, policyCases, fileCases, setCases, storyCases, timeCases} {
 		for _, c := range list {
 			name := string(c.finding)
 			if c.variant != "" {
@@ -81,6 +94,16 @@ func (w *writer) vector(name string, shows verify.Name, e exam) {
 	for _, raw := range e.files {
 		v.Artifacts = append(v.Artifacts, w.file("bin", name, raw))
 	}
+	var sets []Set
+	for _, set := range e.sets {
+		var one Set
+		var names []Segment
+		for _, f := range set {
+			one.Names, one.Contents = append(one.Names, f.name), append(one.Contents, f.content)
+			names = append(names, Segment{w.file("bin", name, f.content), f.name})
+		}
+		sets, v.Sets = append(sets, one), append(v.Sets, names)
+	}
 	var policy []byte
 	if e.policy != nil {
 		var err error
@@ -89,7 +112,7 @@ func (w *writer) vector(name string, shows verify.Name, e exam) {
 		}
 		v.Policy = w.file("json", name, policy)
 	}
-	r, err := Examine(policy, e.dossiers, e.files)
+	r, err := Examine(policy, e.dossiers, e.files, sets)
 	if err != nil {
 		w.t.Fatalf("%s: %v", name, err)
 	}
@@ -106,7 +129,7 @@ func (w *writer) vector(name string, shows verify.Name, e exam) {
 
 // Examine verifies what a vector gives, from its bytes alone, in both ways that
 // there are: they must find the same.
-func Examine(policy []byte, dossiers, files [][]byte) (*verify.Result, error) {
+func Examine(policy []byte, dossiers, files [][]byte, sets []Set) (*verify.Result, error) {
 	var p *verify.Policy
 	if policy != nil {
 		var err error
@@ -117,6 +140,13 @@ func Examine(policy []byte, dossiers, files [][]byte) (*verify.Result, error) {
 	given := func() (out []verify.File) {
 		for i, raw := range files {
 			out = append(out, verify.File{Name: fmt.Sprintf("artifact %d", i+1), Reader: bytes.NewReader(raw)})
+		}
+		for i, set := range sets {
+			f := verify.File{Name: fmt.Sprintf("segmented image %d", i+1), Reader: bytes.NewReader(bytes.Join(set.Contents, nil))}
+			for k, name := range set.Names {
+				f.Segments = append(f.Segments, verify.FileSegment{Name: name, Size: uint64(len(set.Contents[k]))})
+			}
+			out = append(out, f)
 		}
 		return out
 	}
