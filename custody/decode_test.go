@@ -91,6 +91,18 @@ func TestDecode(t *testing.T) {
 		b.Declared, b.Segments = custody.Declared{}, []uint64{b.Artifact.Size - 3, 1, 2}
 	})
 	made = append(made, newVector("ok-artifact.deposited-in-segments", "ok", set.payload(t, of)))
+	for name, change := range map[string]func(*custody.ImageRead){
+		"damaged": damaged(func(*custody.ImageFound) {}),
+		"differs": func(b *custody.ImageRead) {
+			b.Found.Stored.SHA1, b.Outcome = strings.Repeat("0", 40), custody.ImageDamaged
+		},
+		"no-hash": func(b *custody.ImageRead) { b.Found.Stored = custody.MediaHashes{} },
+		"unreadable": func(b *custody.ImageRead) {
+			b.Found, b.Outcome, b.Reason = nil, custody.ImageUnreadable, custody.UnreadableTruncated
+		},
+	} {
+		made = append(made, newVector("ok-image.read-"+name, "ok", body("", name, change).payload(t, of)))
+	}
 	for _, r := range allRefused() {
 		made = append(made, newVector(r.rule+"-"+r.name, r.rule, r.payload(t, of)))
 	}

@@ -36,11 +36,21 @@ const (
 	FieldErrors          Field = "errors"
 	FieldOpinion         Field = "opinion"
 	FieldQualification   Field = "qualification"
+
+	// What an imager wrote into an image (image.read).
+	FieldCaseNumber     Field = "caseNumber"
+	FieldEvidenceNumber Field = "evidenceNumber"
+	FieldDescription    Field = "description"
+	FieldSystem         Field = "system"   // operating system of the acquiring machine
+	FieldMedium         Field = "medium"   // its model, serial number and label
+	FieldAcquired       Field = "acquired" // a date as written
+	FieldWritten        Field = "written"  // the acquiring machine's clock, as written
 )
 
 var allFields = []Field{FieldNote, FieldPlace, FieldMethod, FieldPurpose, FieldCondition, FieldAuthority,
 	FieldPossessor, FieldStoreRegister, FieldRoadCertificate, FieldFileName, FieldExaminer, FieldTool,
-	FieldWriteBlocker, FieldSource, FieldErrors, FieldOpinion, FieldQualification}
+	FieldWriteBlocker, FieldSource, FieldErrors, FieldOpinion, FieldQualification,
+	FieldCaseNumber, FieldEvidenceNumber, FieldDescription, FieldSystem, FieldMedium, FieldAcquired, FieldWritten}
 
 // Fields returns the closed list.
 func Fields() []Field { return append([]Field(nil), allFields...) }

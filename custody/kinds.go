@@ -26,6 +26,8 @@ const (
 	KindFixityFailed    Kind = "fixity.failed"
 	KindFixityUnchecked Kind = "fixity.unchecked"
 
+	KindImageRead Kind = "image.read"
+
 	KindReleased  Kind = "custody.released"
 	KindAccepted  Kind = "custody.accepted"
 	KindDeclined  Kind = "custody.declined"
@@ -173,6 +175,9 @@ var kindTable = []*KindRule{
 		Who: "the service", Chains: "observations(item)"},
 	{Kind: KindFixityUnchecked, New: func() Body { return new(FixityUnchecked) }, Signer: ClassService, Uncertified: true,
 		Who: "the service", Chains: "observations(item)"},
+	{Kind: KindImageRead, New: func() Body { return new(ImageRead) }, Signer: ClassService, Uncertified: true,
+		Who: "the service", Chains: "observations(item)", Basis: "the artifact.received",
+		Details: []Field{FieldCaseNumber, FieldEvidenceNumber, FieldDescription, FieldExaminer, FieldNote, FieldTool, FieldSystem, FieldWriteBlocker, FieldMedium, FieldAcquired, FieldWritten}},
 	{Kind: KindReleased, New: func() Body { return new(Released) }, Signer: ClassPerson,
 		Who: "the holder of every item", Chains: "each item",
 		Details: []Field{FieldNote, FieldPlace, FieldMethod, FieldRoadCertificate, FieldCondition, FieldAuthority}},

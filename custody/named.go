@@ -40,6 +40,8 @@ func ItemsOf(b Body) []ID {
 		return []ID{b.Item}
 	case *FixityUnchecked:
 		return []ID{b.Item}
+	case *ImageRead:
+		return []ID{b.Item}
 	case *Served:
 		return []ID{b.Item}
 	case *Verification:

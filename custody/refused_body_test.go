@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
 )
 
 // body spoils a body and keeps the subjects fitting to it.
@@ -15,6 +16,17 @@ func body[B custody.Body](rule, name string, change func(B)) refusedStatement {
 		change(b)
 		s.Subject = custody.SubjectsOf(b)
 	}}
+}
+
+// damaged is an image with two chunks that couldn't be decoded, changed.
+func damaged(change func(*custody.ImageFound), said ...custody.ImageOutcome) func(*custody.ImageRead) {
+	return func(b *custody.ImageRead) {
+		b.Found, b.Outcome = rulingtest.Broken(0, 2), custody.ImageDamaged
+		change(b.Found)
+		for _, o := range said {
+			b.Outcome = o
+		}
+	}
 }
 
 // refusedBodies spoil what one kind has.
@@ -56,6 +68,49 @@ var refusedBodies = []refusedStatement{
 	body("body.order", "bad-blocks", func(b *custody.FixityFailed) { b.Blocks, b.Count, b.Checked = []uint64{3, 1}, 2, 4 }),
 	body("body.order", "bad-block-twice", func(b *custody.FixityFailed) { b.Blocks, b.Count, b.Checked = []uint64{3, 3}, 2, 4 }),
 	body("body.id", "zero-checked-item", func(b *custody.FixityPassed) { b.Item = custody.ID{} }),
+
+	body("body.enum", "image-outcome", func(b *custody.ImageRead) { b.Outcome = "verified" }),
+	body("body.enum", "image-reason", func(b *custody.ImageRead) { b.Found, b.Outcome, b.Reason = nil, custody.ImageUnreadable, "store" }),
+	body("body.enum", "image-dialect", func(b *custody.ImageRead) { b.Found.Dialect = "E01" }),
+	body("body.enum", "image-flaw", func(b *custody.ImageRead) { b.Found.Flaws = []custody.ImageFlaw{"scratch"} }),
+	body("body.id", "zero-media-sha256", func(b *custody.ImageRead) { b.Found.SHA256 = &custody.ID{} }),
+	body("body.id", "zero-image-item", func(b *custody.ImageRead) { b.Item = custody.ID{} }),
+	body("body.digest", "media-md5-upper-case", func(b *custody.ImageRead) { b.Found.MD5 = strings.ToUpper(b.Found.MD5) }),
+	body("body.digest", "media-sha1-short", func(b *custody.ImageRead) { b.Found.SHA1 = b.Found.SHA1[2:] }),
+	body("body.digest", "stored-md5-short", func(b *custody.ImageRead) { b.Found.Stored.MD5 = "00" }),
+	body("body.order", "image-flaws", func(b *custody.ImageRead) { b.Found.Flaws = []custody.ImageFlaw{"trailing", "count"} }),
+	body("body.order", "image-flaw-twice", func(b *custody.ImageRead) { b.Found.Flaws = []custody.ImageFlaw{"count", "count"} }),
+	body("body.order", "damaged-chunks", damaged(func(f *custody.ImageFound) { f.Damaged.First = []uint64{1, 0} })),
+	body("image.found", "chunk-size-zero", func(b *custody.ImageRead) { b.Found.ChunkSize = 0 }),
+	body("image.found", "sector-size-zero", func(b *custody.ImageRead) { b.Found.SectorSize = 0 }),
+	body("image.found", "no-medium", func(b *custody.ImageRead) { b.Found.Size, b.Found.Chunks = 0, 0 }),
+	body("image.found", "half-a-sector", func(b *custody.ImageRead) { b.Found.Size++ }),
+	body("image.found", "chunk-of-half-a-sector", func(b *custody.ImageRead) { b.Found.ChunkSize += 256 }),
+	body("image.found", "chunks-for-another-size", func(b *custody.ImageRead) { b.Found.Chunks = 2 }),
+	body("image.found", "no-file", func(b *custody.ImageRead) { b.Found.Segments = 0 }),
+	body("image.found", "more-compressed-than-there-are", func(b *custody.ImageRead) { b.Found.Compressed = 4 }),
+	body("image.found", "more-damaged-than-there-are", damaged(func(f *custody.ImageFound) {
+		f.Damaged = custody.DamagedChunks{Count: 4, First: []uint64{0, 1, 2, 3}}
+	})),
+	body("image.found", "damaged-and-not-listed", damaged(func(f *custody.ImageFound) { f.Damaged.First = f.Damaged.First[:1] })),
+	body("image.found", "listed-and-not-counted", func(b *custody.ImageRead) { b.Found.Damaged.First = []uint64{0} }),
+	body("image.found", "damaged-over-the-list", damaged(func(f *custody.ImageFound) {
+		f.Size, f.Chunks = 32768*200, 200
+		f.Damaged = custody.DamagedChunks{Count: custody.MaxDamagedChunks + 1, First: ascending(custody.MaxDamagedChunks + 1)}
+	})),
+	body("image.found", "damaged-past-the-end", damaged(func(f *custody.ImageFound) { f.Damaged.First = []uint64{0, 3} })),
+	body("image.found", "hash-of-a-damaged-medium", damaged(func(f *custody.ImageFound) { f.MD5 = f.Stored.MD5 })),
+	body("image.found", "hash-missing", func(b *custody.ImageRead) { b.Found.SHA256 = nil }),
+	body("image.found", "more-sectors-unread-than-there-are", func(b *custody.ImageRead) { b.Found.Unread.Sectors = 161 }),
+	body("image.found", "sectors-unread-nowhere", func(b *custody.ImageRead) { b.Found.Unread.Ranges = 0 }),
+	body("image.found", "more-ranges-than-sectors", func(b *custody.ImageRead) { b.Found.Unread.Ranges = 9 }),
+	body("image.found", "whole-with-a-damaged-chunk", damaged(func(f *custody.ImageFound) {}, custody.ImageWhole)),
+	body("image.found", "whole-with-another-hash", func(b *custody.ImageRead) { b.Found.Stored.MD5 = "f" + b.Found.Stored.MD5[1:] }),
+	body("image.found", "damaged-with-nothing-wrong", func(b *custody.ImageRead) { b.Outcome = custody.ImageDamaged }),
+	body("image.found", "unreadable-and-read", func(b *custody.ImageRead) { b.Outcome, b.Reason = custody.ImageUnreadable, custody.UnreadableLimit }),
+	body("image.found", "unreadable-without-a-reason", func(b *custody.ImageRead) { b.Found, b.Outcome = nil, custody.ImageUnreadable }),
+	body("image.found", "read-with-a-reason", func(b *custody.ImageRead) { b.Reason = custody.UnreadableLimit }),
+	body("image.found", "whole-and-nothing-found", func(b *custody.ImageRead) { b.Found = nil }),
 
 	body("body.count", "no-items", func(b *custody.Released) { b.Items = []custody.HandedItem{} }),
 	body("body.count", "one-witness", func(b *custody.ItemRegistered) { b.Witnesses = b.Witnesses[:1] }),

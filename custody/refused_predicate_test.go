@@ -41,6 +41,7 @@ var refusedPredicates = []refusedStatement{
 	said("signer.class", "status-by-the-service", custody.KindStatus, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassService }),
 	said("signer.class", "disposal-by-the-service", custody.KindDisposed, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassService }),
 	said("signer.class", "erasure-by-a-person", custody.KindErased, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassPerson }),
+	said("signer.class", "image-read-by-a-person", custody.KindImageRead, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassPerson }),
 	said("signer.class", "confirmed-by-the-service", custody.KindConfirmed, func(s *custody.Statement) { s.Predicate.Signer.Class = custody.ClassService }),
 	said("signer.cert", "of-a-timestamp", custody.KindTime, func(s *custody.Statement) { s.Predicate.Signer.Cert = &other }),
 	said("signer.cert", "absent", released, func(s *custody.Statement) { s.Predicate.Signer.Cert = nil }),

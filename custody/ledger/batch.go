@@ -84,7 +84,7 @@ const companyLasts = 64
 // the group.
 func (g *group) effective() bool {
 	return slices.ContainsFunc(g.subs, func(p *prepared) bool {
-		return !p.submission.Effects.None() || p.statement != nil && ofCopy(p.statement.Predicate.Kind)
+		return !p.submission.Effects.None() || p.statement != nil && noted(p.statement.Predicate.Kind)
 	})
 }
 

@@ -32,7 +32,7 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	defer tx.Rollback()
 	c := &checking{ctx: ctx, tx: tx, l: l, all: newLayer(), links: map[linkID]bool{}}
-	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.fixity, c.reports, c.timestamps, c.cosignatures} {
+	for _, step := range []func() error{c.events, c.state, c.heads, c.kindRows, c.linkRows, c.parts, c.tiles, c.checkpoints, c.notes, c.keyRows, c.words, c.artifacts, c.fixity, c.images, c.reports, c.timestamps, c.cosignatures} {
 		if err := step(); err != nil {
 			return fmt.Errorf("couldn't confirm the record: %w", unavailable(err))
 		}
@@ -68,6 +68,7 @@ type checking struct {
 	issued   map[custody.ID]*custody.ReportIssued // by event id
 	received map[custody.ID]*custody.Received     // by item: what the service measured
 	copies   map[custody.ID]*copyEvents           // by item: how its copy was found
+	decoded  map[custody.ID]decodedImage          // by item: what was found in its image
 	roots    map[uint64]evidence.Digest           // root at each published size
 	sizes    []uint64                             // published, ascending
 }
@@ -85,7 +86,7 @@ func (c *checking) events() error {
 		return err
 	}
 	c.received, c.issued = map[custody.ID]*custody.Received{}, map[custody.ID]*custody.ReportIssued{}
-	c.copies = map[custody.ID]*copyEvents{}
+	c.copies, c.decoded = map[custody.ID]*copyEvents{}, map[custody.ID]decodedImage{}
 	c.told, c.shown = map[custody.ID]bool{}, map[custody.ID]bool{}
 	c.roots, c.spkis, c.docs = map[uint64]evidence.Digest{}, map[custody.ID]uint64{}, map[custody.ID]string{}
 	for next := uint64(0); ; {
@@ -180,6 +181,7 @@ func (c *checking) event(e *docket.Event, words map[custody.ID][]byte) error {
 	c.partRows = append(c.partRows, s.parts...)
 	c.kinds = append(c.kinds, e.Kind())
 	c.noteCopy(e.EventID, e.Statement.Predicate)
+	c.noteImage(e.EventID, e.Statement.Predicate)
 	if b, ok := e.Statement.Predicate.Body.(*custody.Received); ok {
 		c.received[b.Item] = b
 	}

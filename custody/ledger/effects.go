@@ -52,6 +52,9 @@ func (l *Ledger) effect(ctx context.Context, tx *sql.Tx, e *sealedEvent) error {
 		if err == nil {
 			err = insertFixity(ctx, tx, *x.Artifact)
 		}
+		if err == nil {
+			err = insertImage(ctx, tx, *x.Artifact)
+		}
 		if isUnique(err) {
 			return custody.Refuse("artifact.exists", "", "an artifact is recorded for item %s, or under its object key, already", x.Artifact.Item.Short())
 		}
@@ -62,6 +65,11 @@ func (l *Ledger) effect(ctx context.Context, tx *sql.Tx, e *sealedEvent) error {
 	if ofCopy(e.statement.Predicate.Kind) {
 		if err := fixityEffect(ctx, tx, e, x.Fixity); err != nil {
 			return fmt.Errorf("couldn't note a reading back: %w", err)
+		}
+	}
+	if b, ok := e.statement.Predicate.Body.(*custody.ImageRead); ok {
+		if err := imageEffect(ctx, tx, e, b, x.Image); err != nil {
+			return fmt.Errorf("couldn't note what was found in an image: %w", err)
 		}
 	}
 	if x.DataKey != "" {

@@ -61,6 +61,9 @@ var copyKinds = map[custody.Kind]docket.FixityResult{custody.KindFixityPassed: d
 // ofCopy: kinds that say how the store's copy was found.
 func ofCopy(k custody.Kind) bool { return copyKinds[k] != "" }
 
+// noted: kinds that are looked up in a table of their own.
+func noted(k custody.Kind) bool { return ofCopy(k) || k == custody.KindImageRead }
+
 // actEnd is when an act was done, as its signer says.
 func actEnd(p custody.Predicate) time.Time {
 	if p.Times.Act.To != nil {

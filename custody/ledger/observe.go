@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/evidence-custody/custodyd/custody"
@@ -144,6 +146,10 @@ func (l *Ledger) sealAct(act docket.Act, log *custody.ID, seen custody.Seen, lin
 	if _, err := io.ReadFull(l.cfg.Rand, p.Nonce[:]); err != nil {
 		return docket.Submission{}, fmt.Errorf("couldn't draw a nonce: %w", err)
 	}
+	details, err := l.tell(act.Told, p.Details)
+	if err != nil {
+		return docket.Submission{}, err
+	}
 	payload, err := custody.Encode(&custody.Statement{Type: custody.StatementType, Predicate: p, PredicateType: custody.PredicateType, Subject: custody.SubjectsOf(p.Body)})
 	if err != nil {
 		return docket.Submission{}, err
@@ -152,7 +158,28 @@ func (l *Ledger) sealAct(act docket.Act, log *custody.ID, seen custody.Seen, lin
 	if err != nil {
 		return docket.Submission{}, fmt.Errorf("couldn't seal %s: %w", p.Kind, err)
 	}
-	return docket.Submission{Envelope: e}, nil
+	return docket.Submission{Envelope: e, Details: details}, nil
+}
+
+// tell makes the details' files, and names them in the statement's.
+func (l *Ledger) tell(told map[custody.Field]string, named map[custody.Field]custody.ID) ([][]byte, error) {
+	var files [][]byte
+	for _, field := range slices.Sorted(maps.Keys(told)) {
+		var salt custody.Salt
+		if _, err := io.ReadFull(l.cfg.Rand, salt[:]); err != nil {
+			return nil, fmt.Errorf("couldn't draw a salt: %w", err)
+		}
+		d, err := custody.NewDetail(field, salt, told[field])
+		if err != nil {
+			return nil, err
+		}
+		b, id, err := d.Encode()
+		if err != nil {
+			return nil, err
+		}
+		files, named[field] = append(files, b), id
+	}
+	return files, nil
 }
 
 func timeOr(t, now time.Time) custody.Time {

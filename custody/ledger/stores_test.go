@@ -321,9 +321,9 @@ func TestDirectory(t *testing.T) {
 		n[c.Type]++
 		ids = append(ids, c.ID)
 	}
-	// Exhibits phone and disk, the image, what was extracted from it, and a
-	// working copy that was erased.
-	if n[custody.ChainCase] != 1 || n[custody.ChainItem] != 5 || n[custody.ChainGrant] != 2 || n[custody.ChainAccess] != 1 || n[custody.ChainObservations] != 4 {
+	// Exhibits phone and disk, the image, what was extracted from it, an image in
+	// E01, and a working copy that was erased.
+	if n[custody.ChainCase] != 1 || n[custody.ChainItem] != 6 || n[custody.ChainGrant] != 2 || n[custody.ChainAccess] != 1 || n[custody.ChainObservations] != 5 {
 		t.Errorf("the case has %v", n)
 	}
 	events, err := l.ChainEvents(ctx, ids...)

@@ -59,6 +59,8 @@ func (c *hearing) body() error {
 		return c.fixity(b.Item, b.Artifact, func(a custody.Artifact) bool { return within(b, evidence.BlockCount(a.Size)) })
 	case *custody.FixityUnchecked:
 		return c.fixity(b.Item, b.Artifact, func(custody.Artifact) bool { return true })
+	case *custody.ImageRead:
+		return c.imageRead(b)
 	case *custody.Verification:
 		return c.verified(b)
 	case *custody.Opinion:

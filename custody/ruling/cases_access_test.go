@@ -280,6 +280,20 @@ var serviceCases = []ruleCase{
 		c.Artifact = rulingtest.Artifact("other").SHA256
 		return attempt{By: s.Service, Body: &b, Basis: []id{request}}, attempt{By: s.Service, Body: &c, Basis: []id{request}}
 	}),
+	pair("image.other-artifact", "another artifact decoded", func(s *scene) (attempt, attempt) {
+		good, b := decoded(s)
+		b.Artifact[0] ^= 1
+		return good, attempt{By: s.Service, Body: b, Basis: good.Basis}
+	}),
+	pair("basis.required", "an image decoded that was never received", func(s *scene) (attempt, attempt) {
+		good, b := decoded(s)
+		return good, attempt{By: s.Service, Body: b}
+	}),
+	pair("basis.required", "an image decoded, received for another item", func(s *scene) (attempt, attempt) {
+		good, b := decoded(s)
+		b.Item = s.Phone
+		return good, attempt{By: s.Service, Body: b, Basis: good.Basis}
+	}),
 	pair("fixity.other-artifact", "a check of another artifact", func(s *scene) (attempt, attempt) {
 		b := custody.FixityUnchecked{Artifact: s.Bytes.SHA256, Item: s.Image, Reason: custody.UncheckedLeaves}
 		c := b
@@ -334,4 +348,17 @@ var serviceCases = []ruleCase{
 		c.Items = []id{s.Foreign}
 		return attempt{By: s.Service, Body: &b}, attempt{By: s.Service, Body: &c}
 	}),
+}
+
+// decoded is a reading of the scene's image, and its body once more.
+func decoded(s *scene) (attempt, *custody.ImageRead) {
+	var received []id
+	for _, e := range s.Entries {
+		if b, ok := e.Statement.Predicate.Body.(*custody.Received); ok && b.Item == s.Image {
+			received = []id{e.Leaf}
+		}
+	}
+	b := custody.ImageDecoded(s.Image, s.Bytes.SHA256, rulingtest.Decoded())
+	again := *b
+	return attempt{By: s.Service, Body: b, Basis: received}, &again
 }

@@ -86,6 +86,22 @@ func within(b *custody.FixityFailed, blocks uint64) bool {
 	return b.Checked <= blocks && (b.Reason != custody.FixityMissing || b.Count == blocks)
 }
 
+// imageRead: what was decoded is the artifact that the service received.
+func (c *hearing) imageRead(b *custody.ImageRead) error {
+	for _, e := range c.relied {
+		d, ok := e.Statement.Predicate.Body.(*custody.Received)
+		if !ok || d.Item != b.Item {
+			continue
+		}
+		if d.Artifact.SHA256 != b.Artifact {
+			return custody.Refuse("image.other-artifact", "predicate.body.artifact", "the artifact is not the one received for item %s", b.Item.Short())
+		}
+		c.observe(b.Item)
+		return nil
+	}
+	return custody.Refuse("basis.required", "predicate.basis", "must name the artifact.received of item %s", b.Item.Short())
+}
+
 func (c *hearing) reported(b *custody.ReportIssued) error {
 	if _, _, err := c.caseState(b.Case); err != nil {
 		return err

@@ -165,6 +165,8 @@ func (r *reader) note(e *Event) {
 		}
 	case *custody.FixityFailed:
 		r.find(FixityFailed, at(e.Index), "the service found its copy of artifact %s not as it was deposited (%s; %d of %d blocks looked at): get the bytes from another copy, the record stands", b.Artifact, b.Reason, b.Count, b.Checked)
+	case *custody.Deposited, *custody.ImageRead:
+		r.image(e)
 	case *custody.Received:
 		if it := r.out.Items[b.Item]; it != nil {
 			it.Received = b

@@ -55,6 +55,10 @@ const (
 	DepositRefused        Name = "deposit-refused"
 	LabMismatch           Name = "verification-mismatch"
 	FixityFailed          Name = "fixity-failed"
+	ImageDamaged          Name = "image-damaged"
+	ImageHashDiffers      Name = "image-hash-differs"
+	ImageUnreadable       Name = "image-unreadable"
+	ImageContradicted     Name = "image-contradicted"
 	ServeFailed           Name = "access-failed"
 	BytesUnchecked        Name = "bytes-not-checked"
 	BytesMatch            Name = "bytes-match"
@@ -91,7 +95,7 @@ var severities = map[Name]Severity{
 	StatusTooOld: Unchecked, AlgorithmOutdated: Unchecked,
 
 	Unwitnessed: Note, Untimed: Note, TestLog: Note, Withheld: Note, CustodyGap: Note, DepositRefused: Note,
-	LabMismatch: Note, FixityFailed: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
+	LabMismatch: Note, FixityFailed: Note, ImageDamaged: Note, ImageHashDiffers: Note, ImageUnreadable: Note, ImageContradicted: Note, ServeFailed: Note, BytesUnchecked: Note, BytesMatch: Note, CompleteTo: Note, SealDiffers: Note, TimesContradict: Note,
 	OutsideScope: Note, ReceptionMissing: Note, ConfirmedTo: Note, RecoveryAccepted: Note,
 	StatusUnchecked: Note, TimestampUnidentified: Note, TimeOutsideWindow: Note, TimeGap: Note, ConsistencyNotShown: Note,
 }

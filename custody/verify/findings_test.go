@@ -192,6 +192,14 @@ var findingCases = []findingCase{
 		c.b.Sealed = c.Sealed
 		c.again()
 	})},
+	{verify.ImageDamaged, verify.Whole, decoded(rulingtest.Broken(1))},
+	{verify.ImageHashDiffers, verify.Whole, decoded(func() *custody.ImageFound {
+		f := rulingtest.Decoded()
+		f.Stored.SHA1 = strings.Repeat("0", 40)
+		return f
+	}())},
+	{verify.ImageUnreadable, verify.Whole, decoded(nil)},
+	{verify.ImageContradicted, verify.Whole, decoded(rulingtest.Decoded())}, // of an image that was deposited as raw
 	{verify.TimesContradict, verify.Whole, on(func(t *testing.T, c *court) {
 		c.b.Draft(c.Story, c.Second, c.Release(rulingtest.To(c.Laboratory.ID), c.Disk), func(st *custody.Statement) {
 			at, err := custody.ParseTime("2026-01-01T00:00:00Z")
@@ -260,4 +268,23 @@ func TestFindingsInARichStory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// decoded has the service say what it found in the scene's image, which was
+// deposited as raw; nil: it couldn't decode it.
+func decoded(f *custody.ImageFound) func(*testing.T, *court) *verify.Result {
+	return on(func(_ *testing.T, c *court) {
+		b := custody.ImageDecoded(c.Image, c.Bytes.SHA256, f)
+		if f == nil {
+			b.Reason = custody.UnreadableGeometry
+		}
+		for _, e := range c.Entries {
+			if r, ok := e.Statement.Predicate.Body.(*custody.Received); ok && r.Item == c.Image {
+				c.Act(c.Service, b, e.Leaf)
+				break
+			}
+		}
+		c.b.Sealed = c.Sealed
+		c.again()
+	})
 }

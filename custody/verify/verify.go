@@ -131,6 +131,7 @@ type reader struct {
 	withheld  map[custody.ID]bool // founding documents named and not disclosed
 	genesis   bool                // index 0 founds this log
 	world     *world
+	images    map[custody.ID]imageSaid
 	heard     int // findings before the replay
 	out       *Reading
 }

@@ -390,6 +390,13 @@ def fixity_unchecked(s, e, p, basis):
     _copy(s, e, lambda size: True)
 
 
+def image_read(s, e, p, basis):
+    b = e.body
+    received = next((x.body for x in basis if x.kind == 'artifact.received' and x.body['item'] == b['item']), None)
+    need(received, 'basis.required')
+    need(received['artifact']['sha256'] == b['artifact'], 'image.other-artifact')
+
+
 def report_issued(s, e, p, basis):
     b = e.body
     agency_of(s, b['case'])
@@ -403,7 +410,7 @@ JUDGES = {
     'key.requested': key_requested, 'key.certified': key_certified, 'key.revoked': key_revoked, 'org.status': org_status,
     'case.opened': case_opened, 'item.registered': item_registered, 'artifact.deposited': artifact_deposited,
     'artifact.received': artifact_received, 'deposit.refused': deposit_refused,
-    'fixity.passed': fixity_passed, 'fixity.failed': fixity_failed, 'fixity.unchecked': fixity_unchecked, 'custody.released': released,
+    'fixity.passed': fixity_passed, 'fixity.failed': fixity_failed, 'fixity.unchecked': fixity_unchecked, 'image.read': image_read, 'custody.released': released,
     'custody.accepted': accepted, 'custody.declined': declined, 'custody.recalled': recalled, 'act.approved': approved,
     'custody.assumed': assumed, 'custody.confirmed': confirmed,
     'item.disposed': item_disposed, 'artifact.erased': artifact_erased, 'access.granted': access_granted,

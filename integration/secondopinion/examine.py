@@ -146,7 +146,7 @@ class Examination:
 
     def _replay(self):
         d = self.dossier
-        self.orgs = {}
+        self.orgs, self.images = {}, {}
         for name, data in d.documents.items():
             try:
                 self.orgs[name] = documents.organisation(data)
@@ -179,6 +179,10 @@ class Examination:
             self.find('deposit-refused', i)
         elif kind == 'fixity.failed':
             self.find('fixity-failed', i)
+        elif kind == 'artifact.deposited':
+            self.images[b['item']] = (b, None)
+        elif kind == 'image.read':
+            self._image(b, i)
         elif kind == 'access.served' and b['outcome'] == 'failed':
             self.find('access-failed', i)
         elif kind == 'verification.recorded' and b['result'] == 'mismatch':
@@ -201,6 +205,20 @@ class Examination:
         if kind == 'custody.declined' and b['reason'] == 'seal':
             for i in b['items']:
                 self.find('seal-differs', entry.index, subject=i)
+
+    def _image(self, b, i):
+        found = b.get('found')
+        if not found:
+            self.find('image-unreadable', i)
+        elif found['damaged']['count']:
+            self.find('image-damaged', i)
+        elif statement.hash_differs(found):
+            self.find('image-hash-differs', i)
+        deposit, before = self.images.get(b['item'], (None, None))
+        files = deposit and len(deposit.get('segments', [0]))
+        if before and before != b or found and deposit and (deposit['format'] != 'ewf-e01' or found['segments'] != files):
+            self.find('image-contradicted', i)
+        self.images[b['item']] = (deposit, b)
 
     # Steps 7 and 8.
 

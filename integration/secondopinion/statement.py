@@ -313,12 +313,39 @@ def _body_rules(kind, p):
             raise Refused('body.count')
         if b['count'] == 0 and b['reason'] != 'long' or b['reason'] == 'missing' and b['count'] != b['checked']:
             raise Refused('body.count')
+    if kind.name == 'image.read' and not _image_fits(b):
+        raise Refused('image.found')
     if 'segments' in b:
         sizes = b['segments']
         if not 2 <= len(sizes) <= spec.SEGMENTS or 0 in sizes or sum(sizes) != b['artifact']['size'] or b['declared']:
             raise Refused('artifact.segments')
     if kind.name == 'access.granted' and (b['scope'] == 'record') != (not b['items']):
         raise Refused('body.count')
+
+
+def _image_fits(b):
+    """Whether a reading of an image agrees with itself (SPEC, Images and image.read)."""
+    f = b.get('found')
+    if f is None:
+        return b['outcome'] == 'unreadable' and 'reason' in b
+    size, chunk, sector, damaged, unread = f['size'], f['chunkSize'], f['sectorSize'], f['damaged'], f['unread']
+    if not (size and chunk and sector) or size % sector or chunk % sector or f['chunks'] != -(-size // chunk) or not f['segments']:
+        return False
+    if f['compressed'] > f['chunks'] or damaged['count'] > f['chunks'] or len(damaged['first']) != min(damaged['count'], 100):
+        return False
+    if any(n >= f['chunks'] for n in damaged['first']):
+        return False
+    hashes = [n in f for n in ('md5', 'sha1', 'sha256')]
+    if any(hashes) if damaged['count'] else not all(hashes):
+        return False
+    if unread['sectors'] > size // sector or unread['ranges'] > unread['sectors'] or not unread['ranges'] and unread['sectors']:
+        return False
+    return 'reason' not in b and b['outcome'] == ('damaged' if damaged['count'] or hash_differs(f) else 'whole')
+
+
+def hash_differs(found):
+    """Whether a stored hash is not that of the medium's data; where chunks are damaged there is none to compare."""
+    return not found['damaged']['count'] and any(found[n] != v for n, v in found['stored'].items())
 
 
 def chains_of(p):

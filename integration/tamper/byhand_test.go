@@ -22,6 +22,7 @@ const (
 	opens    = "opens the API and gives no trust"
 	wrapped  = "each is bound to its object and its key-encryption key: `custodyd check` unwraps every one, and opens with it what it encrypts with `--bytes`"
 	reading  = "what is to be read back next, or how far that is: what nobody reads shows as not found whole for long (metrics, `custodyd fixity`)"
+	turn     = "what is to be decoded next: of what nobody decodes there is no `image.read`, and reports say that its media data was not checked"
 	progress = "work in progress: what is finished is hashed and signed anew"
 )
 
@@ -49,6 +50,10 @@ var notOfTheRecord = map[string]string{
 	"fixity.bad_count":  reading,
 	"fixity.bad":        reading,
 	"fixity.short":      reading,
+	"images.not_before": turn,
+	"images.tries":      turn,
+	"images.holder":     turn,
+	"images.held_until": turn,
 
 	"events.appended_at":               own,
 	"checkpoints.published_at":         own,

@@ -59,7 +59,7 @@ type record struct {
 }
 
 // newRecord tells a story with every kind of event, fills it up to a tile, and
-// stores an artifact and a report.
+// stores two artifacts, whose copies it read back and decoded, and a report.
 func newRecord(t *testing.T) *record {
 	t.Helper()
 	ctx := testContext(t)
@@ -166,9 +166,11 @@ func deposit(t *testing.T, l *ledger.Ledger, s *rulingtest.Scene, content string
 	sub.Effects = docket.Effects{Artifact: &docket.Artifact{Item: item, Case: s.Case, SHA256: a.SHA256, Size: a.Size, BlockRoot: a.BlockRoot, SHA1: sha1, MD5: md5,
 		Bucket: "b", Key: content, Version: "v", Encoding: custody.EncodingPlain, Retention: custody.RetentionGovernance,
 		Until: time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC), Leaves: leaf[:], Stored: time.Now()}}
-	_, err = l.Deposit(testContext(t), sub, docket.Act{Body: reception})
+	receipts, err := l.Deposit(testContext(t), sub, docket.Act{Body: reception})
 	need(t, err)
 	_, err = l.Observe(testContext(t), docket.Act{Body: &custody.FixityPassed{Artifact: a.SHA256, Bytes: a.Size, Item: item}}, docket.Effects{})
+	need(t, err)
+	_, err = l.Observe(testContext(t), docket.Act{Body: custody.ImageDecoded(item, a.SHA256, rulingtest.Decoded()), Basis: []custody.ID{receipts[1].LeafHash}}, docket.Effects{})
 	need(t, err)
 }
 

@@ -112,7 +112,7 @@ const (
 var granted = map[string]string{
 	"log_state": "SELECT,UPDATE", "chains": edit, "parts": add,
 	"uploads": every, "upload_parts": every, "tokens": every, "assertions": every, "idempotency": every,
-	"invitations": edit, "fixity": edit, "reports": add, "report_files": add,
+	"invitations": edit, "fixity": edit, "images": edit, "reports": add, "report_files": add,
 }
 
 // tables holds the grants on what is no part of the chain to those of the

@@ -26,6 +26,7 @@ type Effects struct {
 	Upload     *custody.ID   // becomes finished
 	DataKey    string        // object whose data key is destroyed: every copy that the database has; must be there
 	Fixity     *FixityEffect // of a fixity event; nil: it ended a reading that nobody held
+	Image      string        // of an image.read: the process that holds the image, else ErrClosed; "": nobody need
 }
 
 // None reports whether there is nothing to do beside the append.
@@ -39,9 +40,10 @@ func (e Effects) None() bool {
 // with the service key.
 type Act struct {
 	Body  custody.Body
-	Basis []custody.ID // leaf hashes
-	From  time.Time    // when it happened; zero for now
-	To    time.Time    // zero for an instant
+	Basis []custody.ID             // leaf hashes
+	Told  map[custody.Field]string // details in words; each gets a salt of its own
+	From  time.Time                // when it happened; zero for now
+	To    time.Time                // zero for an instant
 }
 
 // Receipt shows that an event is in the log. For one event it is always the

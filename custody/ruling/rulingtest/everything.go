@@ -58,6 +58,12 @@ func Everything(t testing.TB) *Scene {
 	// It reads its copy of the image back.
 	s.Fixity()
 
+	// It decodes an image in the Expert Witness format.
+	image := s.Deposit(s.Case, &s.Disk, "image in E01", custody.RoleMaster)
+	image.Format = custody.FormatEWF
+	taken := s.Act(s.Service, s.Reception(image.Item, image.Artifact), s.Act(s.Second, image, s.Custody(s.Disk)))
+	s.ActTelling(s.Service, custody.FieldExaminer, "Muhammad Rafiq", custody.ImageDecoded(image.Item, image.Artifact.SHA256, Decoded()), taken)
+
 	// A court orders that a working copy be erased, which is stored encrypted.
 	spare := s.Deposit(s.Case, &s.Disk, "working copy", custody.RoleWorkingCopy)
 	deposited := s.Act(s.Second, spare, s.Custody(s.Disk))
@@ -68,6 +74,24 @@ func Everything(t testing.TB) *Scene {
 	disposal := s.ActTelling(s.Second, custody.FieldAuthority, "Order of the Sessions Court, 12 March 2026", s.Disposal(spare.Item, custody.DisposeKeyDestroyed), consent)
 	s.Act(s.Service, &custody.Erased{Artifact: spare.Artifact.SHA256, Disposal: disposal, Item: spare.Item, Retention: reception.Retention}, disposal, received)
 	return s
+}
+
+// Decoded is what was found in a whole image: two chunks and a half, of which one
+// is stored compressed, and a flaw that is no obstacle.
+func Decoded() *custody.ImageFound {
+	sum := evidence.Sum([]byte("the medium's data"))
+	md5, sha1 := "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef01234567"
+	return &custody.ImageFound{ChunkSize: 32768, Chunks: 3, Compressed: 1, Damaged: custody.DamagedChunks{First: []uint64{}}, Dialect: custody.DialectE01,
+		Flaws: []custody.ImageFlaw{custody.FlawTrailing}, MD5: md5, SectorSize: 512, Segments: 1, SHA1: sha1, SHA256: &sum, Size: 81920,
+		Stored: custody.MediaHashes{MD5: md5, SHA1: sha1}, Unread: custody.UnreadSectors{Ranges: 1, Sectors: 8}}
+}
+
+// Broken is the same image with chunks that couldn't be decoded.
+func Broken(chunks ...uint64) *custody.ImageFound {
+	f := Decoded()
+	f.Damaged = custody.DamagedChunks{Count: uint64(len(chunks)), First: chunks}
+	f.MD5, f.SHA1, f.SHA256 = "", "", nil
+	return f
 }
 
 // DisposalApproval is the consent that by disposes of the item.

@@ -12,6 +12,47 @@ import (
 
 func none() []custody.ID { return nil }
 
+// decoded deposits an image of that format, and has the service say each time
+// what it found in it: nil where it couldn't decode it.
+func decoded(format custody.ImageFormat, found ...*custody.ImageFound) func(*scene) exam {
+	return func(s *scene) exam {
+		b := s.Deposit(s.caseID, nil, "image in E01", custody.RoleMaster)
+		b.Format = format
+		received := s.Act(s.Service, s.Reception(b.Item, b.Artifact), s.Act(s.officer, b))
+		for _, f := range found {
+			read := custody.ImageDecoded(b.Item, b.Artifact.SHA256, f)
+			if f == nil {
+				read.Reason = custody.UnreadableTruncated
+			}
+			s.Act(s.Service, read, received)
+		}
+		e := s.of(s.shown(b.Item))
+		e.files = append(e.files, []byte("artifact:image in E01"))
+		return e
+	}
+}
+
+// differing is an image whose stored MD5 is not that of its data.
+func differing() *custody.ImageFound {
+	f := rulingtest.Decoded()
+	f.Stored.MD5 = "ffffffffffffffffffffffffffffffff"
+	return f
+}
+
+// inFiles is a whole image of so many segments.
+func inFiles(n uint64) *custody.ImageFound {
+	f := rulingtest.Decoded()
+	f.Segments = n
+	return f
+}
+
+// unhashed is the same image as another reading found it, without stored hashes.
+func unhashed() *custody.ImageFound {
+	f := rulingtest.Decoded()
+	f.Stored = custody.MediaHashes{}
+	return f
+}
+
 // storyCases bring their findings about by what people do.
 var storyCases = []single{
 	{verify.ChainFork, "", written(func(s *scene, b *verifytest.Book) {
@@ -141,6 +182,12 @@ var storyCases = []single{
 		s.Act(s.Service, &custody.FixityPassed{Artifact: s.bytes.SHA256, Bytes: s.bytes.Size, Item: s.image}) // put right since, and shown all the same
 		return none()
 	})},
+	{verify.ImageDamaged, "", decoded(custody.FormatEWF, rulingtest.Broken(0, 2))},
+	{verify.ImageHashDiffers, "", decoded(custody.FormatEWF, differing())},
+	{verify.ImageUnreadable, "", decoded(custody.FormatEWF, nil)},
+	{verify.ImageContradicted, "", decoded(custody.FormatRaw, rulingtest.Decoded())},
+	{verify.ImageContradicted, "files", decoded(custody.FormatEWF, inFiles(2))},
+	{verify.ImageContradicted, "read-twice", decoded(custody.FormatEWF, rulingtest.Decoded(), unhashed())},
 	{verify.SealDiffers, "", told(func(s *scene) []custody.ID {
 		phone := s.exhibit()
 		b := s.Release(rulingtest.To(s.agency.ID), phone)
