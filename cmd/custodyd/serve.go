@@ -116,6 +116,7 @@ func options(cfg config.Config) (service.Options, error) {
 	for _, a := range cfg.TimestampAuthorities {
 		o.TimestampAuthorities = append(o.TimestampAuthorities, service.TimestampAuthority(a))
 	}
+	o.LeaveImages = !cfg.DecodeImages
 	o.FixityEvery, o.FixityRate = time.Duration(cfg.FixityEvery), uint64(cfg.FixityRate)
 	o.TimestampEvery = time.Duration(cfg.TimestampEvery)
 	for _, w := range cfg.Witnesses {

@@ -30,7 +30,6 @@ const (
 	holds     = 2 * time.Minute  // how long an item is held without a sign of life
 	saveEvery = 5 * time.Second  // how much of a reading a crash loses, in time
 	poll      = 5 * time.Second  // between looks for work where there is none
-	tries     = 4                // of what the store doesn't answer, with pauses that double
 	again     = 15 * time.Minute // before what couldn't be checked is tried again
 	sayAgain  = 24 * time.Hour   // before it is said again that an item couldn't be checked
 	maxPause  = 5 * time.Minute  // after items in a row that couldn't
@@ -42,7 +41,7 @@ type Options struct {
 	Store  Store
 	Holder string        // this process, by a name of its own
 	Every  time.Duration // each copy is read back so often; 0: only when somebody asks
-	Rate   uint64        // bytes a second; 0: as fast as they come
+	Pace   *Pace         // shared by all that read beside the service's work; nil: as fast as they come
 	Busy   func() bool   // evidence is being taken in, which goes first; nil: never
 
 	Pause   time.Duration       // before the first repetition of what the store doesn't answer; 0: a second
@@ -55,8 +54,7 @@ type Options struct {
 // Curator reads the copies of all artifacts back, the one that was told apart
 // the longest ago first. Several processes share the work through the ledger.
 type Curator struct {
-	o     Options
-	speed pace
+	o Options
 }
 
 // New makes a curator.
@@ -76,10 +74,13 @@ func New(o Options) *Curator {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Pace == nil {
+		o.Pace = NewPace(0)
+	}
 	if o.Pause == 0 {
 		o.Pause = time.Second
 	}
-	return &Curator{o: o, speed: pace{rate: o.Rate}}
+	return &Curator{o: o}
 }
 
 // Result is how one item was found.
@@ -109,7 +110,7 @@ func (c *Curator) Run(ctx context.Context) {
 			pause = poll
 			continue
 		}
-		rest(ctx, pause)
+		Rest(ctx, pause)
 	}
 }
 
@@ -138,37 +139,4 @@ func (c *Curator) Next(ctx context.Context) (Result, error) {
 	}
 	c.o.Done(found)
 	return found, nil
-}
-
-// pace keeps reading below a rate.
-type pace struct {
-	rate uint64 // bytes a second; 0: any
-	from time.Time
-	sent uint64
-}
-
-// wait returns when so many more bytes may be read.
-func (p *pace) wait(ctx context.Context, n uint64) {
-	if p.rate == 0 {
-		return
-	}
-	now := time.Now()
-	at := p.from.Add(time.Duration(float64(p.sent) / float64(p.rate) * float64(time.Second)))
-	if at.Before(now) { // what wasn't used is not made up for
-		p.from, p.sent, at = now, 0, now
-	}
-	p.sent += n
-	rest(ctx, at.Sub(now))
-}
-
-func rest(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -143,7 +143,7 @@ func TestStoppedReading(t *testing.T) {
 	s.data[0] ^= 1
 	b := &book{a: a, f: docket.Fixity{Item: a.Item}}
 	ctx, stop := context.WithCancel(t.Context())
-	c := fixity.New(fixity.Options{Ledger: b, Store: s, Holder: "me", Every: time.Hour, Pause: time.Microsecond, Rate: 1 << 40,
+	c := fixity.New(fixity.Options{Ledger: b, Store: s, Holder: "me", Every: time.Hour, Pause: time.Microsecond, Pace: fixity.NewPace(1 << 40),
 		Reading: func(docket.Fixity) { stop() }})
 	if _, err := c.Next(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("stopped: %v", err)
@@ -186,7 +186,7 @@ func TestYields(t *testing.T) {
 func TestRate(t *testing.T) {
 	a, s := deposited(t)
 	b := &book{a: a, f: docket.Fixity{Item: a.Item}}
-	c := fixity.New(fixity.Options{Ledger: b, Store: s, Holder: "me", Every: time.Hour, Rate: 40 << 20})
+	c := fixity.New(fixity.Options{Ledger: b, Store: s, Holder: "me", Every: time.Hour, Pace: fixity.NewPace(40 << 20)})
 	began := time.Now()
 	if _, err := c.Next(t.Context()); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func (r *reading) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return r.unchecked(ctx, a, custody.UncheckedLeaves, err)
 	}
-	err = r.insist(ctx, func() error {
+	err = Insist(ctx, r.c.o.Pause, func() error {
 		size, err := r.copy.Size(ctx)
 		r.long = size > r.copy.Stored()
 		return err
@@ -75,20 +75,20 @@ func (r *reading) batch(ctx context.Context) error {
 		return err
 	}
 	n := min(atOnce, r.copy.Count()-r.f.Next)
-	if r.c.o.Rate > 0 {
+	if r.c.o.Pace.Bounded() {
 		n = 1 // evenly
 	}
 	from, _ := r.copy.Span(r.f.Next)
 	last, length := r.copy.Span(r.f.Next + n - 1)
 	size := last + uint64(length) - from
-	r.c.speed.wait(ctx, size)
+	r.c.o.Pace.Wait(ctx, size)
 	rotten := make([]*Rot, n)
 	group, gctx := errgroup.WithContext(ctx)
 	for i := range n {
 		group.Go(func() error {
 			memory := Buffer()
 			defer Return(memory)
-			err := r.insist(gctx, func() error {
+			err := Insist(gctx, r.c.o.Pause, func() error {
 				_, err := r.copy.Block(gctx, r.f.Next+i, memory[:])
 				return err
 			})
@@ -124,7 +124,7 @@ func (r *reading) yield(ctx context.Context) error {
 		if err := r.save(ctx, false); err != nil {
 			return err
 		}
-		rest(ctx, 100*time.Millisecond)
+		Rest(ctx, 100*time.Millisecond)
 		if ctx.Err() != nil {
 			break
 		}
@@ -139,18 +139,6 @@ func (r *reading) save(ctx context.Context, now bool) error {
 	}
 	r.saved = r.c.o.Now()
 	return r.c.o.Ledger.KeepFixity(ctx, r.c.o.Holder, r.f, holds)
-}
-
-// insist repeats what the store didn't answer; what it said of the bytes stands.
-func (r *reading) insist(ctx context.Context, do func() error) error {
-	for try, pause := 1, r.c.o.Pause; ; try, pause = try+1, 2*pause {
-		err := do()
-		var rot *Rot
-		if err == nil || errors.As(err, &rot) || errors.Is(err, ErrMissing) || errors.Is(err, ErrNoKey) || ctx.Err() != nil || try == tries {
-			return err
-		}
-		rest(ctx, pause)
-	}
 }
 
 // couldNot tells a store that doesn't answer from an end that was asked for.

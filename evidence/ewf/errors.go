@@ -83,10 +83,15 @@ type Damage struct {
 type flaws struct {
 	kept  []Flaw
 	count int
+	kinds map[string]bool
 }
 
 func (f *flaws) add(kind string, segment int, offset int64) {
 	f.count++
+	if f.kinds == nil {
+		f.kinds = map[string]bool{}
+	}
+	f.kinds[kind] = true
 	if len(f.kept) < maxKept {
 		f.kept = append(f.kept, Flaw{Kind: kind, Segment: segment, Offset: offset})
 	}

@@ -47,6 +47,7 @@ type Image struct {
 	segments []*segment
 	tables   []table
 	v        volume
+	kinds    map[string]bool // of the flaws
 
 	mu     sync.Mutex // guards what ReadAt keeps
 	loaded *entries
@@ -178,7 +179,7 @@ func (w *walk) section(s *segment, d section) error {
 func (w *walk) image() *Image {
 	v := w.v
 	m := &Image{Kind: KindE01, Metadata: w.metadata(), Stored: w.stored, Errors: w.errors,
-		Flaws: w.flaws.kept, FlawCount: w.flaws.count, segments: w.segments, tables: w.tables, v: v}
+		Flaws: w.flaws.kept, FlawCount: w.flaws.count, kinds: w.flaws.kinds, segments: w.segments, tables: w.tables, v: v}
 	switch _, x := w.headers["xheader"]; {
 	case v.smart:
 		m.Kind = KindSMART

@@ -56,6 +56,20 @@ var (
 	signatureAD   = []byte("ADCRYPT\x00")
 )
 
+// HeadSize is how many bytes of a file Recognize needs.
+const HeadSize = fileHeaderSize
+
+// Marked reports whether a file begins with the mark of this format or one of
+// its relatives that Recognize refuses by name.
+func Marked(head []byte) bool {
+	for _, mark := range [][]byte{signature, signatureL01, signatureEWF2, signatureLEF2, signatureAD} {
+		if bytes.HasPrefix(head, mark) {
+			return true
+		}
+	}
+	return false
+}
+
 // Recognize reads the first 13 bytes of a file and returns the number of the
 // segment that it says it is. What is not an EWF segment of version 1 is an
 // *Error of rule not-ewf, ewf2, logical or encrypted.

@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -34,6 +36,8 @@ type Report struct {
 	SHA1   *[sha1.Size]byte
 	SHA256 *[sha256.Size]byte
 
+	Compressed uint64 // chunks that are stored so and could be decoded
+
 	Damaged uint64   // chunks
 	Zeroed  uint64   // bytes of the medium in them
 	First   []Damage // at most the first 1,000, in the medium's order
@@ -41,6 +45,7 @@ type Report struct {
 	// Flaws are Open's and those of the tables; the first 1,000 of FlawCount.
 	Flaws     []Flaw
 	FlawCount int
+	FlawKinds []string // of all of them; sorted
 }
 
 // Matches compares with what the imager stored: true where at least one stored
@@ -67,6 +72,7 @@ type batch struct {
 	media   []byte
 	stored  []byte
 	damaged []Damage
+	deflate uint64 // chunks that were compressed
 	err     error
 	done    chan struct{}
 	uses    atomic.Int32
@@ -79,7 +85,7 @@ func (m *Image) Verify(ctx context.Context, o Options) (Report, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r := Report{Size: m.v.mediaSize(), Chunks: m.v.chunkCount()}
-	found := flaws{kept: append([]Flaw(nil), m.Flaws...), count: m.FlawCount}
+	found := flaws{kept: append([]Flaw(nil), m.Flaws...), count: m.FlawCount, kinds: maps.Clone(m.kinds)}
 
 	perBatch := max(1, batchBytes/m.v.chunkSize())
 	workers := o.Workers
@@ -127,6 +133,7 @@ func (m *Image) Verify(ctx context.Context, o Options) (Report, error) {
 				r.First = append(r.First, d)
 			}
 		}
+		r.Compressed += b.deflate
 		done += uint64(len(b.media))
 		l.feed(b)
 		if o.Progress != nil {
@@ -142,7 +149,7 @@ func (m *Image) Verify(ctx context.Context, o Options) (Report, error) {
 		return Report{}, failed
 	}
 	r.MD5, r.SHA1, r.SHA256 = l.sums()
-	r.Flaws, r.FlawCount = found.kept, found.count
+	r.Flaws, r.FlawCount, r.FlawKinds = found.kept, found.count, slices.Sorted(maps.Keys(found.kinds))
 	return r, nil
 }
 
@@ -173,6 +180,7 @@ func (m *Image) plan(ctx context.Context, perBatch uint64, free, order, work cha
 				return fmt.Errorf("couldn't verify the image: %w", context.Cause(ctx))
 			}
 			b.first, b.places, b.damaged, b.err, b.done = n, b.places[:0], nil, nil, make(chan struct{})
+			b.deflate = 0
 			for ; n < end && n-b.first < perBatch; n++ {
 				b.places = append(b.places, m.place(n, t, e))
 			}
@@ -209,6 +217,9 @@ func (m *Image) decode(d *decoder, b *batch) error {
 			p := b.places[i]
 			if p.reason == "" {
 				p.reason = d.decode(data, b.stored[p.off-from:p.off-from+p.n], p.compressed)
+			}
+			if p.reason == "" && p.compressed {
+				b.deflate++
 			}
 			if p.reason != "" {
 				clear(data)

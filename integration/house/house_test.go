@@ -46,6 +46,7 @@ var may = map[string][]string{
 	"custody/ledger/docket":    {"custody", "custody/standing", "custody/ruling", "custody/seal", "custody/tlog", "evidence"},
 	"custody/ledger/localpg":   {},
 	"custody/fixity":           {"custody", "custody/ledger/docket", "evidence", "evidence/vault/strongbox"},
+	"custody/imaging":          {"custody", "custody/fixity", "custody/ledger/docket", "evidence", "evidence/ewf"},
 	"custody/gallery":          {"custody/tlog", "custody/ledger/docket", "evidence"},
 	"evidence/vault":           {"evidence", "evidence/vault/strongbox"},
 	"evidence/vault/locals3":   {},

@@ -68,6 +68,8 @@ type Config struct {
 	FixityEvery Duration `yaml:"fixity_every" default:"30d" doc:"how often each stored copy is read back and compared, the one that waits the longest first; 1h to 3650d, or 0s: only when custodyd fixity asks for it"`
 	FixityRate  Size     `yaml:"fixity_rate" default:"64MiB" doc:"how many bytes a second of that this process reads at most, and none while evidence comes in; 1MiB to 1TiB, or 0: as fast as they come"`
 
+	DecodeImages bool `yaml:"decode_images" default:"true" doc:"decode every image in the Expert Witness format (E01, s01) that is deposited, and record what was found: hashes of its media data, stored hashes, damaged chunks; within fixity_rate, and not while evidence comes in"`
+
 	Limits Limits `yaml:"limits"`
 
 	TokenLife      Duration `yaml:"token_life" default:"15m" doc:"how long an access token opens the API; 1m to 24h"`

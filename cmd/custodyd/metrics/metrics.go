@@ -20,8 +20,8 @@ import (
 type Set struct {
 	registry *prometheus.Registry
 
-	requests, aborted, received, sent, refusals, uploads, events, timestamps, storeErrors, copies, copyBytes, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
-	requestTime, appendTime, storeTime                                                                                                           *prometheus.HistogramVec
+	requests, aborted, received, sent, refusals, uploads, events, timestamps, storeErrors, copies, copyBytes, images, imageBytes, tileReads, tilesKept, tilesRefused *prometheus.CounterVec
+	requestTime, appendTime, storeTime                                                                                                                               *prometheus.HistogramVec
 
 	rules struct {
 		sync.Mutex
@@ -39,6 +39,7 @@ type Sources struct {
 
 	Timestamps  func(context.Context) (map[string]time.Duration, error) // by authority: how long the oldest event has waited
 	Copies      func(context.Context) (Copies, error)
+	Images      func(context.Context) (Images, error)
 	OpenUploads func(context.Context) (int, error)
 	Connections func(context.Context) (map[string]int, error) // by state
 	Certificate func() time.Time                              // when it expires
@@ -59,6 +60,7 @@ func New(from Sources) *Set {
 	s.timestamps = s.counter(timestamps)
 	s.copies, s.copyBytes = s.counter(copies), s.counter(copyBytes)
 	s.copies.WithLabelValues("failed") // 0 is said from the start
+	s.images, s.imageBytes = s.counter(images), s.counter(imageBytes)
 	s.requestTime, s.appendTime, s.storeTime = s.histogram(requestTime), s.histogram(appendTime), s.histogram(storeTime)
 	s.registry.MustRegister(asked{from}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
@@ -119,6 +121,18 @@ type Copies struct {
 	Oldest                            time.Time // when the one was last told apart that waits the longest
 }
 
+// Image counts one artifact that was looked at; "" of one that couldn't be read.
+func (s *Set) Image(outcome string, bytes uint64) {
+	if outcome == "" {
+		outcome = "failed"
+	}
+	s.images.WithLabelValues(outcome).Inc()
+	s.imageBytes.WithLabelValues().Add(float64(bytes))
+}
+
+// Images is how it stands with the media data of all artifacts.
+type Images struct{ Waiting, Failing, Damaged uint64 }
+
 var ruleForm = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}$`)
 
 const maxRules = 300
@@ -148,7 +162,7 @@ const askPatience = 3 * time.Second
 func (d definition) desc() *prometheus.Desc { return prometheus.NewDesc(d.name, d.help, d.labels, nil) }
 
 func (a asked) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []definition{uploadsOpen, logSize, logAge, timesWaiting, copiesBad, copiesOpen, copiesDue, copiesAge, connections, certificate, sourceStands} {
+	for _, d := range []definition{uploadsOpen, logSize, logAge, timesWaiting, copiesBad, copiesOpen, copiesDue, copiesAge, imagesWaiting, imagesFailing, imagesDamaged, connections, certificate, sourceStands} {
 		to <- d.desc()
 	}
 }
@@ -197,6 +211,17 @@ func (a asked) Collect(to chan<- prometheus.Metric) {
 			if !c.Oldest.IsZero() {
 				tell(copiesAge, time.Since(c.Oldest).Seconds())
 			}
+		})
+	}
+	if a.Images != nil {
+		both.Go(func() {
+			i, err := a.Images(ctx)
+			if stands("images", err); err != nil {
+				return
+			}
+			tell(imagesWaiting, float64(i.Waiting))
+			tell(imagesFailing, float64(i.Failing))
+			tell(imagesDamaged, float64(i.Damaged))
 		})
 	}
 	if a.Witnesses != nil {

@@ -80,6 +80,7 @@ func played(t *testing.T) *Set {
 		Copies: func(context.Context) (Copies, error) {
 			return Copies{Artifacts: 3, Due: 1, Failed: 1, Unchecked: 1, Oldest: time.Now().Add(-time.Hour)}, nil
 		},
+		Images: func(context.Context) (Images, error) { return Images{Waiting: 2, Failing: 1, Damaged: 1}, nil },
 		Timestamps: func(context.Context) (map[string]time.Duration, error) {
 			return map[string]time.Duration{"tsa.example/": 90 * time.Second}, nil
 		},
@@ -89,6 +90,8 @@ func played(t *testing.T) *Set {
 	s.Observe(api.Answered{Method: "POST", Route: "/v1/events", Status: 422, Code: "rule-refused", Rule: "custody.not-holder", Aborted: true})
 	s.TileServed(gallery.Shelf)
 	s.Fixity("passed", 1<<20)
+	s.Image("damaged", 1<<20)
+	s.Image("", 0)
 	s.TileKept(docket.BundleLevel)
 	s.TileKept(0)
 	s.TileRefused()

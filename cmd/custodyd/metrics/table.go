@@ -56,13 +56,18 @@ var (
 	copiesOpen    = definition{"custodyd_fixity_unchecked", gauge, nil, "Artifacts whose copy could not be read back the last time."}
 	copiesDue     = definition{"custodyd_fixity_due", gauge, nil, "Artifacts whose copy waits to be read back."}
 	copiesAge     = definition{"custodyd_fixity_oldest_seconds", gauge, nil, "Time since the copy that waits the longest was read back, or received; absent where nothing is stored."}
+	images        = definition{"custodyd_images_total", counter, []string{"outcome"}, "Artifacts that this process looked at; outcome is whole, damaged or unreadable of images that it decoded, other (no image in the Expert Witness format), erased, or failed (its bytes could not be read, and are tried again)."}
+	imageBytes    = definition{"custodyd_image_bytes_total", counter, nil, "Bytes that this process read to decode images."}
+	imagesWaiting = definition{"custodyd_images_waiting", gauge, nil, "Artifacts that were not looked at yet."}
+	imagesFailing = definition{"custodyd_images_failing", gauge, nil, "Of them, those whose bytes could not be read when they were tried."}
+	imagesDamaged = definition{"custodyd_images_damaged", gauge, nil, "Images with a chunk that cannot be decoded, or with a stored hash that is not that of their media data."}
 	certificate   = definition{"custodyd_certificate_expiry_timestamp_seconds", gauge, nil, "When the API's TLS certificate expires; absent without TLS."}
-	sourceStands  = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, fixity, witnesses, database (uploads, connections)."}
+	sourceStands  = definition{"custodyd_source_up", gauge, []string{"source"}, "Whether what is asked at each scrape could be: ledger (checkpoint), timestamps, fixity, images, witnesses, database (uploads, connections)."}
 )
 
 // table is all of them, in the order of the document.
 var table = []definition{requests, requestTime, aborted, received, sent, refusals, uploads, uploadsOpen, events, appendTime,
-	logSize, logAge, timestamps, timesWaiting, copies, copyBytes, copiesBad, copiesOpen, copiesDue, copiesAge, witnessedSize, cosignedSize, cosignedAge, witnessUp, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
+	logSize, logAge, timestamps, timesWaiting, copies, copyBytes, copiesBad, copiesOpen, copiesDue, copiesAge, images, imageBytes, imagesWaiting, imagesFailing, imagesDamaged, witnessedSize, cosignedSize, cosignedAge, witnessUp, connections, storeTime, storeErrors, tileReads, tilesKept, tilesRefused, certificate, sourceStands}
 
 // Document is the table of all metrics, in Markdown.
 func Document() string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/fixity"
+	"github.com/evidence-custody/custodyd/custody/imaging"
 	"github.com/evidence-custody/custodyd/custody/ledger"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/custody/ledger/localpg"
@@ -23,22 +24,33 @@ const (
 	DefaultFixityRate  = 64 << 20 // bytes a second
 )
 
-// keepCopies begins to read the store's copies back, once everything else
-// stands. It ends before the ledger does, and leaves how far it was.
+// keepCopies begins to read the store's copies back, and to decode the images
+// among them, once everything else stands. Both keep one pace and end before the
+// ledger does.
 func (s *Service) keepCopies(vault fixity.Store) {
-	o := fixity.Options{Ledger: s.ledger, Store: vault, Holder: s.name, Every: s.o.FixityEvery, Rate: s.o.FixityRate,
+	pace := fixity.NewPace(s.o.FixityRate)
+	copies := fixity.Options{Ledger: s.ledger, Store: vault, Holder: s.name, Every: s.o.FixityEvery, Pace: pace,
 		Busy: s.registrar.Receiving, Log: s.o.Log}
+	images := imaging.Options{Ledger: s.ledger, Store: vault, Holder: s.name, Pace: pace, Busy: s.registrar.Receiving, Log: s.o.Log}
 	if s.metrics != nil {
-		o.Done = func(r fixity.Result) { s.metrics.Fixity(string(r.Result), r.Bytes) }
+		copies.Done = func(r fixity.Result) { s.metrics.Fixity(string(r.Result), r.Bytes) }
+		images.Done = func(r imaging.Result) { s.metrics.Image(string(r.State), r.Bytes) }
 	}
-	curator := fixity.New(o)
+	s.behind("curator", fixity.New(copies).Run)
+	if !s.o.LeaveImages {
+		s.behind("images", imaging.New(images).Run)
+	}
+}
+
+// behind runs work beside the service's, until it stops.
+func (s *Service) behind(name string, run func(context.Context)) {
 	ctx, end := context.WithCancel(s.life)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		curator.Run(ctx)
+		run(ctx)
 	}()
-	s.started("curator", func(context.Context) error {
+	s.started(name, func(context.Context) error {
 		end()
 		<-done
 		return nil
@@ -199,7 +211,7 @@ func (s *Service) readBack(ctx context.Context, ask FixityAsk, progress func(don
 		return FixityResult{}, err
 	}
 	all := uint64(len(before))
-	curator := fixity.New(fixity.Options{Ledger: s.ledger, Store: s.shelf, Holder: s.name, Rate: s.o.FixityRate, Log: s.o.Log})
+	curator := fixity.New(fixity.Options{Ledger: s.ledger, Store: s.shelf, Holder: s.name, Pace: fixity.NewPace(s.o.FixityRate), Log: s.o.Log})
 	for len(before) > 0 {
 		progress(all-uint64(len(before)), all)
 		r, err := curator.Next(ctx)

@@ -149,6 +149,10 @@ func (s *Service) serveMetrics(ctx context.Context, dsn string) error {
 		state, err := s.copiesState(ctx)
 		return metrics.Copies(state), err
 	}
+	from.Images = func(ctx context.Context) (metrics.Images, error) {
+		c, err := s.ledger.Images(ctx)
+		return metrics.Images{Waiting: c.Waiting, Failing: c.Failing, Damaged: c.Damaged}, err
+	}
 	if s.keeper != nil {
 		from.Timestamps = s.timestampsWaiting
 	}

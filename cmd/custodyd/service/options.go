@@ -57,7 +57,8 @@ type Options struct {
 	TimestampEvery       time.Duration // 0: DefaultTimestampEvery
 
 	FixityEvery time.Duration // each stored copy is read back so often; 0: only when somebody asks
-	FixityRate  uint64        // bytes a second of it; 0: as fast as they come
+	FixityRate  uint64        // bytes a second of it, and of decoding images; 0: as fast as they come
+	LeaveImages bool          // images that are deposited are not decoded
 
 	CertFile, KeyFile string        // of TLS, taken over anew when they change; "" plain HTTP
 	MetricsListen     string        // host:port of Prometheus's /metrics; "" none
