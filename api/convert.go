@@ -162,6 +162,21 @@ func grant(g registrar.Grant) wire.Grant {
 	return w
 }
 
+func fixity(f *registrar.Fixity) *wire.Fixity {
+	if f == nil {
+		return nil
+	}
+	moment := func(at time.Time) *time.Time {
+		if at.IsZero() {
+			return nil
+		}
+		at = at.UTC()
+		return &at
+	}
+	return &wire.Fixity{State: wire.FixityState(f.State), Event: optional(f.Event), Checked: moment(f.Checked), Reason: f.Reason, Bad: int64(f.Bad), Looked: int64(f.Looked),
+		BadBlocks: each(f.Blocks, func(n uint64) int64 { return int64(n) }), Whole: f.Whole.UTC(), Due: moment(given(f.Due))}
+}
+
 func item(i registrar.Item) wire.Item {
 	w := wire.Item{Id: hexOf(i.ID), Case: hexOf(i.Case), Class: i.Class, Parent: optionalPointer(i.Parent), Document: i.Document,
 		Founding: hexOf(i.Founding), State: i.State, Holder: party(i.Holder), CustodyLeaf: hexOf(i.CustodyLeaf), Head: head(i.Head),
@@ -172,6 +187,7 @@ func item(i registrar.Item) wire.Item {
 	if a := i.Artifact; a != nil {
 		w.Artifact = &wire.ArtifactSummary{Sha256: hexOf(a.SHA256), Size: a.Size, BlockRoot: hexOf(a.BlockRoot), Format: a.Format, Received: a.Received}
 	}
+	w.Fixity = fixity(i.Fixity)
 	return w
 }
 

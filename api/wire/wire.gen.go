@@ -23,6 +23,33 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for FixityState.
+const (
+	Erased    FixityState = "erased"
+	Failed    FixityState = "failed"
+	Passed    FixityState = "passed"
+	Unchecked FixityState = "unchecked"
+	Unread    FixityState = "unread"
+)
+
+// Valid indicates whether the value is a known member of the FixityState enum.
+func (e FixityState) Valid() bool {
+	switch e {
+	case Erased:
+		return true
+	case Failed:
+		return true
+	case Passed:
+		return true
+	case Unchecked:
+		return true
+	case Unread:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for InvitationPurpose.
 const (
 	InvitationPurposeKey          InvitationPurpose = "key"
@@ -338,6 +365,41 @@ type EventSummary struct {
 	Signer *Party `json:"signer,omitempty"`
 }
 
+// Fixity How the service's copy of an artifact was found when it was last read back,
+// block by block against what its depositor signed. Each outcome is an event
+// in the log; this is where the newest one stands, to find one's way.
+type Fixity struct {
+	// Bad Of failed: how many blocks are bad.
+	Bad int64 `json:"bad,omitempty"`
+
+	// BadBlocks Of failed: the bad blocks of 8 MiB, from 0, ascending; the first 256 of them.
+	BadBlocks []int64 `json:"badBlocks,omitempty"`
+
+	// Checked When that was found; absent where unread.
+	Checked *time.Time `json:"checked,omitempty"`
+
+	// Due When it is to be read back next; past where its turn has come. Absent where nobody asked and copies are not read back by themselves, and where erased.
+	Due *time.Time `json:"due,omitempty"`
+
+	// Event Id of the event that says so; artifact.erased where erased.
+	Event Digest `json:"event,omitempty"`
+
+	// Looked Of failed: of how many that were looked at.
+	Looked int64 `json:"looked,omitempty"`
+
+	// Reason Of failed: missing, short, digest-mismatch or long; of unchecked: unavailable, leaves, key or erased.
+	Reason string `json:"reason,omitempty"`
+
+	// State What the newest fixity event says. unread: the copy was not read back since its deposit. unchecked: it could not be read, which says nothing about the bytes. erased: the item was disposed of and the key of its copy destroyed.
+	State FixityState `json:"state"`
+
+	// Whole When it was last found to be what was deposited: read back, or received.
+	Whole time.Time `json:"whole"`
+}
+
+// FixityState What the newest fixity event says. unread: the copy was not read back since its deposit. unchecked: it could not be read, which says nothing about the bytes. erased: the item was disposed of and the key of its copy destroyed.
+type FixityState string
+
 // Grant Access given to somebody.
 type Grant struct {
 	// Expires Until when; absent where open.
@@ -435,6 +497,9 @@ type Item struct {
 
 	// Events Its chronology; only where one item was asked for.
 	Events []EventSummary `json:"events,omitempty"`
+
+	// Fixity How the stored copy of its bytes was last found; class digital only.
+	Fixity *Fixity `json:"fixity,omitempty"`
 
 	// Founding Event id of item.registered or artifact.deposited.
 	Founding Digest `json:"founding"`
@@ -11497,182 +11562,190 @@ func (sh *strictHandler) PutPart(w http.ResponseWriter, r *http.Request, uploadI
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H15cyI59uBX0bK/iOqaTjDgo8o4OjZcR0+7+qga270dMe3aQWS+BLUTiZaEMe31fvYNPUl5gBJIHzXd",
-	"v5i/bCBTx9O79Y67ViymM8GBa9Ua3LUmQBOQ+O9pHMNMn1M+BvycgIolm2kmeGvQOs0WdKnIaKlBdVpR",
-	"S8UTmFLznF7OoDVoKS0ZH7fu76PWW8E1cP2OjUHp9aHOv31Ljg/3u+Tiu9N2//CIiJToCdixCeNET5gi",
-	"lKsFyJ2nUjOhmJ1gdT6qNY0nU+CaLJieEEoUTYGkLAPC6RR2nAMhsz76LxMWT9zaRUomYkGmlC+3Dfr+",
-	"ko7XB7ucwCpUFhORgYHKBG5pAjGb0iwiv8+FhuSEKC0FH2+b7Bxmsulp2HklzCQo4JqaxzfPcx+1ZlTS",
-	"KegSRil1Dr/PgzO/vzFHwhI/o0RcfKGIWHBC8d2OtC9DYqZm5q3f5yCXrahlTq41aLkHWhH+xyQkrYGW",
-	"cygv9L8kpK1B63/uFbi/Z39Vew4sZvGnUrOUxoGVroCGugfzNc2onhRLUhPaPzx6ihW9pQrOkq3riamC",
-	"F4qkYs4TxsckEfHcoHvN+mI76lOsb0IZDy3wLD/U2Dwy8J8yMY6IkGPKmUKMisg1LCPcQUSYhikRkowl",
-	"5do8RyhJQLIbSIjgULcdt4in2E+ZcZ3xemKJiLgBiVuaUalfOMY4IEM1oeZohrj8YTxXWiTL9igT8bUa",
-	"RhbPhdAOIFfcjHh0fNQnWgKsj4rvmYdfkx/ZG/LVxaf3byPiMVW9jMgC+Y+aUQmKjISeXHHFElAGdrgP",
-	"oidUEwXyBhThQk8MikCm4MQs0bzRIe9pPLHPMUXG7Aa4+SeeQHwNSeeKe8hbcVHA3gGs7WC46Qjglk5n",
-	"maMPA6JvBgev3r3/x+y319+9uaBf712eTX/5+vDDW5j/A86vp4c//Tj78Ms//74/uZh/+/M3g1bUmtLb",
-	"H4CP9aQ16He7httoDdKs6/985Qb9v1WIv/xm8Otp+5+0/Ue3ffz13ue7g/37bwZfkb9F5G+NXnn5v/6r",
-	"FYVkw1wqIUNSASRYlKdKkxkdAwGeQBIRqgjTRFGWGK4+5HCrhydEzOjvc6jjcrGdpgzPEjAOe/2oNWXc",
-	"f+6trTRq3bbHom2+batrNmsLXCjN2jPBuAbZGqQ0U2AEk+HKm2kazCNRWWAwrcin0/eIUeb/DGhKJlRN",
-	"PH5SkjF+jeJWGQjMJNzU0DO4BTwBPX8rxTTAPdkf4LcissRQnKE9xs2yb6x6EzqE1Iz20FW9FXOEs1nW",
-	"WQLTmdDA4+X3sAxrATHNslwYmgWQVEirGTmRd2KEM1BtyNlQsYG3YZME0hRKwmmVZkuzt830YSI9SpNe",
-	"3Ev77dlct+F2wkZMt/dbFaL79X+0/9/nu17U67++D5BHA6Q7S2u0KwMKoyqZ86KcAJUZA+mUwxPCDOoR",
-	"1BaFnoCMyiqTIqosBNfgkLbtpDVUhSzmEVvicTZPQqr0GU/gFjdk6QT5rpWVEF/jQGbxWhBmx6hDSOan",
-	"aIyEjfaRwO2GTSCPA5qekBFkYkEU+2PDgs1YT0JCGqY7aEZGo2igGTE76hNwnu9hucPyrmH5QpGLT9+f",
-	"1SzoGod5gvX8wKYsoNieajIVShMl0GghwLVkoE7IYZcsUITRUYWIVg40w2GDHOSwiwKbTedTR0tTxu2n",
-	"Qj4ZXBs3RMiPqVGL1/fykWdLPHBlwWsUGKrqRaoZpCkkmyyzpOXugAplpfiF2oaoojr4EyDIJyr1T/Pp",
-	"CALKjP3er9SophExwpD0apZnHtlNGeyVkKTX7W5DE2PLhgXFR24dCESa38lXqKn3et2XJ0TBDUiaESqN",
-	"jZnOFSTWEXDQO6qVDuuioZCNqOt/022/3n/9+qj7KqCZPlxsnMNMSP0ty+AnXEjY3ZCyrM4cMj/tqIhL",
-	"nKszS9IVuW6V38/ub6f9+a4bHe3fh1Vgu+IQipcNfDcXU2peMuarS5d+pCfAZ6PkbVb9qkrfCaGOF5rf",
-	"OCyM5VQI5Be1WqGRd08i0i7F5vWaNe2qqmrxJEv6eZYJmmw2BhQo5VxDgSOd+xEefaT3ZgQ1E1xZneqT",
-	"FKMMUL2PrRVq/qWzWcZi5It7M/vE178p6xXcbUI/Ls64Ii350lrPo7kmam49VAgo93Lh9LqIxaxGnUXu",
-	"ge4B6/SKhUyI4Bm6DFeYTEip9sb/xXw6pRLNB5okzDKUT1LMQGpmYIQsJVrjH8bIT4BrljJji/GKO2tW",
-	"ev+uhRbxuRB6d/mYCjmlAU3jW/zeWb+KJID+WiFJAnFGJSSE6SoAJF2Eti8hBnYDSdDmNjaAw0p5w2IP",
-	"XkjIhN6Yk/Nvu9nc6CMhMqDcDO+cdzvvVwX5zBvvJi8EXffV/quD3uv+QQEjI9eODlolEXjc7b7qHR/3",
-	"Dw9eHXSPj3sladgNSsOCqH4t/I6OJRWnl09ZAt/nfDwx+g1i3IxXrBrg0ykqWeZYS9g8wVNexyc6Nlbn",
-	"7sBNQFOWBUyod/YH73oQM+CMjyMSCykhNg8pgqzAyRqjFW6dFsc00zq4UCnpEpfhlLGAhLulsS6c/2Yt",
-	"a7ZGREZUwdHBidOlnWJtNJAJZLi+HCHMSCGkN9rJtvV/Z565j1os2R3AOWCq2/rOXWI4dVrn/ggypUui",
-	"ACqovb8ZS6OWOR7YuirUFjxTW8VtZiSIQ598QAeXAk/8hupw+wdm7yEa4Tf67kSKeK7WcRq/DujMVoNI",
-	"mVR6ZxRE+gsgIIfbAPJZ32OhHtxaP2OOZ86rADzpBBW3MnztLoJwm1DGmzMF8xahPEGaUJpqWAddI0z1",
-	"bogd/RsZ0LQBF4ffG4yN2wkLd/yJTGk8YRxeKLIw7DAV0hE90+YJnlRlQ8vwgRDZ2y9W5/GXKGt3J1F+",
-	"czIy8o9aPiikv0yrzGle2IoWLF+WhZGDqz+OIL4IrpjSntE3wJpLo5pQp+EqQslMQsqsp8y69wLUV51t",
-	"/bYG71ZKT5GZFCLdXSjkKFKlyVXyKS0jDBSLPOs0bH5QTps3R5Uxfq2ced2tnNhB/+k0h6j1zipgjY8I",
-	"rAo108p6MJ0it34y7oftfP/cjreq2+30ysoxFHNuUXScrG8sCkAq86g5qFQCtLVhuimDLPEOans1wjiJ",
-	"M6DSOe2FMmxYM51ZfWRFy0ZNP8hOoNAvdlAjCuKG/e43u+gVuNwGyr3ZaUDW0WlupeIj1cWUHw6soanG",
-	"fUOzeYArnmlF8KcIgS6BGi1sA7Ryl0xr0DImYuecLn4EpegY1hDLwskDIF9zELVYmoIEHjfXpHH5hUGE",
-	"LG/BFBA9oTw3XUKkZt8I+Het8lZYW4qN+ar1UxwF3+BywsVVDzY3OBoYaW5F3j4zJz3XdStaOQVcXlRs",
-	"dxuR10S8OM9rRI4OSCYWINGCKYXXkISNmV6Rl6PD0eg4ed3tHdBuejzqJUc96Pfg1fFR8up1EsdJ2ts/",
-	"7Kf9/TjZ77/u9dOD14fd0etXrykcHB8cxCsutm77mLbTz3dHB+Grs3clm6MREgXvOp6J4WzlL7treOuK",
-	"R+hI3/MbyJxnJQwV61taBcq7i4v3BNzL1vkrOCA1UD2XMCAzuswETS6XMyBlJ9INTzqMt7XQAh1JkX8S",
-	"ldt8APVr93NHsbHh/Gb7BogIPVTSWEJgOtPLDvkwT8aQeHO5BG28q4wIF+azvb2wIKpg4V3LzW54/PJD",
-	"mnyXLf55cXZ0xg7mP7APx4hk+UaMurJhK+gp8OtvDX69a+FSW4OW/aU1aP34/ue3Z//45pvW/ef71ePY",
-	"wkFdJEFD/P3IUVLKZREUFgsZ4Hl0NsN4iqAbiFd4jH+UMGOLL63HYGEktIivq0Te7/aP2r1eu79/2T0e",
-	"dLuDbvefZTxPqIa2ZtMgsscZVSq0HiP+r2HpmO/AqRFGiXBLrC7C/hyaodYfcoYuNfwRXWwplR7Hqoa7",
-	"+Wr6hC4RFfL0rTAgjHdhXEuRzOMmDhnPAgPzQ4kRbHQq+OfuI4Pdu2sZ14wHcOt7xqtRMNWTc5FEHQkZ",
-	"UAVBm242H2UsDsZ9XHz6/qx0NWx4ybv3554P78RwnXLeQOdGpJRbveJU6mVr53usFW7uV+XA6knFHkkZ",
-	"JKWDLXt1CmyLCsIPyoeyD6k558kYB2vWxBMpuMjEePmXYD3P6Ul5FCVQDCoPU0IGNP2OqkkTZ/vz4yq6",
-	"PHygikPXfKVb0O/vkjbX2NA344IutSBKTGFkQLeGd3A7YzKkuP3MNcuMesZXdDUxA97ZDYkaXFE3QbaG",
-	"brh4B5ZevmAzkkHshg/Bc3beLLwutZOHjvU7531vdM2GwTPOD1r4/B7uAH0+h2YIMCVnXw1EMj15gPPI",
-	"M0amCM3YTcAprDTV8/oElKuWuL5qVZmNuN5qOrpRQ3vBQD3lMkeauysxhI9h3or1XQaOuTzDyq7mCdNk",
-	"RvXE+fx8OB2Zzx7tpGzOYlegVuJ7xR7CMLxhNkWksb0quOVIRiuesjyWYEfWd4ahkgsh9SSPbaepBrmg",
-	"ctXLnkvYg2eWsOXorN3fms3lTKit7K8A9Sf3AjLBawhg16UgIyAY8EQVGQGVICMi+KrFwfjNv/Z/77df",
-	"LU5PT093vBXAKYtlR/khbUaQT8U219mDMcqNSUw5YfkbFjOcP4bPp2YJFRBbPfJzeUdWsVw7xWIZpayk",
-	"ptET1cUxRVIRuJn40kiwckZ+oOBhaBs304ROOXFB4D4tx3naCZvScYDn0VIy1UZpvhLN0kAPiel2QBWQ",
-	"rbHO35qvy+HCK75rNmaaZkFz36q4PzSSy7tGNORePHeh8N81sAG3V+PQKGywE4yP8kottwdFFlQRqq4h",
-	"8QS4EzSqYQbrMPHb3P1M8dI1sAe0BpQN748N05W85JHZecHWqAistElQyAQTXXbUlJtJuxmVjS6R8tvz",
-	"jQxOw/QCHzQbl5S7u8pN71y6xx5l+bmwcO+gyLHBrzsHZZUB5KEoDhkKSq9jwI+KRUHECSia4XCeB8Wi",
-	"oJD4t8Si1MfwFFixtgDDcbyHxZ5QRBhvO9SxOiGhxHnm0M++BO0SiSDBeMwEs8gxRw8ft6lrXq1MRZaJ",
-	"xY6RG86/1+hwr2HpnbaZGNcG0cUgdTOhszOjeCYngJANuKnzfjd8/t2ukgwzGPCVUpZFIcmsnGHmxNfS",
-	"MnZ0wLqE9WZHJOFGXENy1tA3J9l4ooN3DlQjKRhkYSmLqQZCc/zdiQGcm7FDHEDNrlmN8/oBHmv0jewg",
-	"by/8c2F/hVmTxbTSkDmAQszkBzF+4CWrsVTWtKFSinvghr4JesaUC85impEPFx9/KgOzeYBHMzJlYxaw",
-	"Ij/i914NLHIi1IBQMqISyEQonZfSKC3yhiVgjE33Vccez9oif58LOZ9uCEO1gJmSKb22TrU8T3LBNAel",
-	"ICmUUKYnYl78UmXY/VLI1NHBtiCpfIz1tf1vkCxlIA3Xzk8uf94qfQY0VkHVgsRCsTFfBWFU1Z21dRtK",
-	"I6A4dMhbMTXqld09XlsvfLJoeS6YKshuQBFFl2QEqZBAlmJupN2SCL5+6VeckRumfER7GR193aW9UT/e",
-	"T75+E/QIbImHQ5rMkT5HrRAZflyxk5sZpWX+vJPw9FbgJpIoLwntw0a20oZsvkaMETnM9li4kjRwbzyT",
-	"ctCQmxi6CNt15pc1i65ykA+z7IzOFVJYg0FNZiHmlwgjxQrfazlqpqCSt8sRSPJWsimQX6xk2cFFViIA",
-	"F7pUMSvwVqx8Zu4wtlHJ27o4A+ubqkCSqSLlxgsqRZcrWmweWL+GhOV5H2WxlFcVsFyewaqo+mGDefiO",
-	"VpMiudVJ753wrcK5tnHE6lpCR2yM7/Pi+r4hlCU6wpO5pKMMajK5GlwkhM/jB4GGJM6GvnpbeqoiXTcK",
-	"VEwMDtMi5hhXU6a2jbZr7tX+/uHhwcF+/9kyr1y+cznvylA5ArHuqJcPjD7Giya+ZpisOZ+fy+Jax+vw",
-	"Fov0zAabxKztg8NXxOVuRlbpUdpgNZmCwREUsmIuiVjwUEJAEsr7tQPwUqAysuITMpKUxxOrJDHVIR8x",
-	"AmSQJ0W24ZYpo6fFgqcZi9EXO1u2EzqlY0giV2SpPWVqSnU8iQhIij6EVMgRSxLgEWGlkivFg2hRc5pF",
-	"JMPc8baHa0SmNDOoiv+CnoikzYVuowFnvjMfUHBESIvtYm34Ucx1W6TtBeOJWEQ2Ix4HMOiiUmZgEfky",
-	"Mm3G22lmzKSIyHkGbZciHxmoZ9DGG2zzQUg6hnY6z7KIaCHaGZVjsP+qzMyj5ZwbQzOJyJzTuZ4A16z4",
-	"4oayzM4852o+mwmpIWlPIWEUPQ4RscnC7TizThj3kXGDjRno1ejjYnn1sXJ1prEiCyn4GIM4rUotSCIw",
-	"cH+WUcYxcUcFpUqSB3gHZMoKNgxsZR6MnUa8BRpPGtzr5qHkoRA4g5iNHNU14fs2VsHs2QDC6F5qTQGa",
-	"SUjwLDsYm4LL/7X7uS5XMQCZ0nENLAHOpTRCHJ/fGSZeFV276Q4XOMkRdeAUdEdDFQ380ck0YWm5TouD",
-	"vIBGXmwNLUNrOG+ew2cyN/ApzbPdWKF50C7I0r4Kx3IZDpI7v0N+nGDcxuUEyHeXl5+IfaCa0tQ93rZt",
-	"TJqpKZHlr+6csCBlsi2Wf2pLjzFlGVrQlpU0DhZa/AnrlZWrbhFWifB7obzKWEx4mHbjPu2mR9BNDkav",
-	"0mPopj3aH+3HB8khHKW7Z/qdkp/Pz1wO0fp+VzzRWs/UYG/PO13a/tjGTE/mow4Te+6bxFdGUHsbeeiK",
-	"pHdpgPZA8vOOrMQtYBhUBuajjKkJJI8w9oPmzcwPTOhIzNHlCVn6Zzb7n9eF9+ezdUPocI65WWBPpFlQ",
-	"3VqBh5hykgg0cBdCXhNuNBHksKMl/g0gwwScLbRWrkYuS9w590Ls7jL3G3trpgiJKXMAy/rSFYBLwAUa",
-	"hiWuQ0Uq1oKrzZCR39ZGgNt1NQ+MLoCyAnsutIW7c7sGLPuanLJVAJdiLqimI3sNu27SX9cDj+lVbAiX",
-	"+JgVpsmaQ4CSFBZWiqyENdg6g+J6NYuaJMLWVXV3ibtmsYnrmqN6iAfg0jFHsBWXlJdSwcuIwv1ck8Nu",
-	"cwS50BC5FCUNt+GMQSiqhe4afb5DLKRfvq2Jm64UR3yCuMiHVBNoFqqu2RSUptNZnafOPNDGJzBmca4n",
-	"QjJzRLY0bDm0/oUqZ6oZG3m/d9Qjl2wKF2aAc1CzqHLxRi4nsETFEuPJcTJ3qZ2POghdPTCFNw9kCVUw",
-	"b5VSU3p7Zh/uHa3DO7+m2Vy1x14Emb0XtxsTqtzdCSQriDAgsTkii+mGv5E5T0CSpfMOkJnIWLzskG8N",
-	"zQz8pX9UwKBKKsY4sAwOhaWxDam6xuMZG5swowaAY3aD1ZVdUovX5DvktAxOLvxumELfARvPJSQBjvTQ",
-	"cJWiTq7PVgiG60Zleg9zHGOKN796saXcfGG3NS6TsgxqLgDwpwZC1VfEC1JyE4OoYXJUSM8pUpnsBush",
-	"iituLmqxLQHmINVBNixRMQnf4r/Nm/Qv19T7e3Qe/q7e19e943732VyvTppWa1/VH8pjwn4dTFEN4OFC",
-	"QI+uvIRFTPUEFBSlTNlDJF7Bj/uHqww5as05+30O7gEt5xCqBxQGI0aF1Fw+BcJNUBdznmv0sZWjuO3j",
-	"S+RXN6A0Gxchdg6FGAebdSXFDeCDamaW8nklfr309hpmX5RCTMJpOpidi0k6/k5prQJked15kI/hrnbL",
-	"thyBLbbmgnmqayw/t77C+cjlPjS+FXCS0YozI7LQhrAha0YjFtOpOQItQnUjaoKRV0xboPHEpRcjeyoF",
-	"/maZD86I7MXE0t6nPVR5WEfWzcnGoZWuh+aU5L1PQ1Zlo/zJVto8LXlVqPsfQrR36bM8mglqW/2JYMKG",
-	"LYx79Org+GUgZh8f/FdNMslH7FBwQvqHR2TEtEIlM7cFlRbSnIEtwoxq26QqfbS43phkkieQ/CsUhHQB",
-	"sTDkic4LLhaVsY8rdYPDfkSzqX/VuNlsatkbzI+pLtp+t9Wmq0CuMlllV7WH+jCxdGrrfRnEN6f66rC/",
-	"HzhUpcyHkMFVMvY+/HK54p1afpiM/h6zj+zDtz//cdb7iX047sB+txP3M16teHzQPT7a2n8CV1oDf7MO",
-	"84s3evDZMr+dSz5goNMB9hdSA2HMpQE+hnrz4LeFbtv0phKMS5mtZqD2DZXYf8KM+OGXS3e0n1fPsrTS",
-	"qAS94NkVgemNjs1HIedupsJ9AIm3vVbUadfKYqfw/bz+wO7m6gOzaF1PDFdv2M0aBtW8MX6f0wWZGpuL",
-	"0Qy94JRoM4y369aAlImtt2HlqM/tISLWJViNqOFFJyNm4/nWJd5GQAad4dviR8zWoh2iSGzJ5sYY6fK5",
-	"8P5TirF05QIfo+Haq9BQqpP9oaj9NALFkqLxmVFisB9cJuLrPKW2iF10TEFNaM8wouRwneaD16U1KaTv",
-	"mIop1gjelji6331A4mhaW8rdFtObUnlts/87j/b+7xq0c4Kf1Nc9LBqAWhz1LqDK1g93COhplPxj5r2o",
-	"NxxRhyvc8KO5znsoPXNEj13aplq4+Ltl2VN6vRpi1N/h/ramJJptr5BfIrkYLjtfRKiKAdXZChFsUXZW",
-	"I/ZhXKM/v6lozu45DBmknIs5X63X8yBw93Za4wasYIijz15PO2rZa/qtSGCVULjVRHCsrDQC4gMS17Kr",
-	"Dxr5M8pJaC6eLKcZj6MlZHJEn698cxa2FQ6PiuO0QTlfKoLTzfZEKW1ONm4TtX7Segg+wotkQz5G4AAZ",
-	"Kuf4xGLWRpgYSbtd0J5gLLZLXnBdAYpUb1d4UZGpUcJGQOhU8LHNLvA3DsrebDxEYpds6x0cVpsk66mX",
-	"q0ZpzG8DMhsvdUK4ETF5WQSKV04d4nsh9br9g6LPbcki8k3QOklSNYDMG6FKX00TY2u59MeUUM+cfcr9",
-	"oNQzd4V/G36JOmlEtBjb6xVsy4UWu2VhVt4LBUUfDzu7rcGQXxVhEdKTchVRMkE/mdODp5SzFJSteYsF",
-	"YJEZm1GtT1bNpxFZ4Ewe75iqtFF9oTrkF5e147D5mWRO6ZLq4PiVfbwG5TZLpBMyFdLVZe1+6T4PZemw",
-	"zqMQkeK5ZHp5YVDMxX9bYzdAKdYtJFKyd9Pbww+282q5yEXe9xfvrVZcIhOtZ7ZbCuNpoIfNOQauKYMD",
-	"BLN0bVrtjEGMyOdKLBAfuGQv3q4BZtZ5bEnxil9xa43RGMWuf9x2/3PuPefNwAqaPs8TJ04Ylpg1BHDF",
-	"vc/qt3kyNtqFUXiwrBdWKtTCkgB+00aHFt4N8sSZ6Mq1kb7i7jLopMjKyusbYSASUXQRYdF3NubKRyeR",
-	"n8RIJEu82dTCmrRXnHI3fN697PTT2YBQkgilbM9DW0zfk42lYdejlYg0zRgHhNNbwQ00jI04uOJt4iWB",
-	"eT4vfruQTGvApKltdXDNGFYRsw4LkID+PTNtXlL4q9xLG/lSlC+JlvQGMiw+g85WItIrTlZrn3bIKS+q",
-	"s9p3lM/m+nDx8afCUeLrF3MtcFlGL1IIGpGmCtwmGfcDXzJsOCrBXpvv7x+bH3++fItv49g+qjxP2eNC",
-	"E4vCI0hInpGXx0Vj4VeB3835NRcLbvaENadnQA2Dxm5MpGiGja/kv5bC2KkPK3yhiCVgXJdFdJBSSIPe",
-	"w7quRkPX5+zg8NXLvLe5je8cxiKBIY7m72aKQqBmhwogx+eD7oFNE8J2moZWzBMYYGyb/2YsBm61krx3",
-	"kDTsY0bjCbT7nW7R8qn0XRG/2XrvydUFIXpKaUWtG5D25qPV63TtW2IGnM5Ya9Da7/RwcCOjkZPtVcJX",
-	"7qPW3gSLkf1hfhxDML3EbzRCQkXpj9dSKAkTcUL2MIjqD6Ihy5whJmzrQKOY5T38fN2zlVZU/W53Qxuq",
-	"Zu2n3AyB7lNY6qpjQ9tTOs9qNYt8baVeVoVQaA1+/Ry1lK+RGQyq89XZDJOnY3SY+uNCd6kDVy3EsZ20",
-	"z0nCCK8ob69m7CPUZmLBbWsMmmUOOVWur6yD/tyFuT0b5IuoxDDwY8oR+ofd/S85Jxf6pIh7sSm+C2dJ",
-	"OHdOlAewKLo0gnb5ZdAkEHtZizGaZbDn2ovu3WHEyr2jX/zpLoMbyO5Xfrrp7eXibu/OKpT3e0UyWxD7",
-	"jJK7329jN8i8EXVRx8h2UrdjYFpPTDVww5ktr6ui3d9B+xJVb3xeV8HYsWp2CLjFI3mFq9Z9tP1ZvEfy",
-	"5uX950boLmINuq20BDqtomBxrcm4LbK1ep11H6pxYOHWcXmpuN271ZbvNcjlXtirdNRvFS322++w1grb",
-	"VB1tbYzijfuo9f6Sjre9ic/Y2A+544LNo+Wegw8jopxsLnPzukDCUsu9ErnkeO4IJoz6paMPc17UHEoo",
-	"Xurjb6PYlC0MUmqMpya+ZgC1LVSRUK64azFJzlJUiFNbXRxZkeDcViPD4efamAxRHvlmgw98IlEecmd0",
-	"XFRwnf3n0zaG5YS6oe8Yz13qhYPfgBQKMmpqRl2/4mVHpVH7PXpZ0xzzvCYiA5vXV+oPazsNsSlU2sMa",
-	"jd72h/3qoHf0MiJD3yR8SDS9dusxWNUhwxJSDTEmKC01H/dHd3LFh1WKGUb+yZH3baK2b/cWmZFmEiqB",
-	"mc5t5Ae/4kZoOnGKR90hp1lmd2azIznk+SoG4WwAgFVi3bHngvaK57HYvv6RRVKnGva6hkkmQIY2sXG4",
-	"hUu63X5JNrn9BdvNd4cHfSP6fzfrrWLRCgs+xaLaFjHVNoZmH3bPVhjwg/j3F2K7/e7RlwS3YwrlkhN/",
-	"Enj71/O21zu87bH9LyIjjRK8g1AsSpUEOwpZilmIeZagazov7OYLAjHdIT852YT5fNTZ8lx4Dum5Y4jF",
-	"fQc0+TfyuBp+FFDa7CGFxdFTIvZfA7lO1TWZiAXJbLZ3DglbGcW51KzXebMylvf5dHpXFTt+YEq/xSea",
-	"4oS9IdsFI37AFOeGkqmZPZo3SQ11v8abu0dYlhWlGMEZaFBTOoQptstaPYK9O/PnLLmvPYu/Ax5F85PA",
-	"cZ8fwHVCyOzrKcBrVF13R7AjKPecj7nWrDglb+j4TJM/2CwPesJOTbFIrAMC7zTXndEhTdHA4J2b8Muc",
-	"0R9s9iRqggPTfyziRxK/v9KwrXa2oerEWK17d/h3G927TPaGSGVHfmbKx6XVeVqMCpQnOlLGn4IPhHqQ",
-	"lADtSm+X4FxOCw2ygV+wAmGemodXYj7Nrchxi8oJFHnSsHtsQtUV9/l8rryPngCTNoPvhBx0D8hiwrKV",
-	"jER7RUyGmNiWgDJmNIcrbq1j96WdLQOaDoqcQbZam9F7ITg6ACICmcKB8jXnVQU67iamVHAyj9I1drp/",
-	"zmoSNhDoii/sfQvWi84LrhkOOaE3YGQcr2OMxQk0ReEzB4FdcFjDrd7DKjdV7N3KAk/J2/7Fp2p+8M+X",
-	"37ZfP727+bI4DTddXAaOx+FMjAsELmrJz4Sq8Qvnt4wSaDxxGgjeA9sLyQxLMGP9G3Jh4+7yjFCfYzOm",
-	"jF9xCXouuXJ1H9iYcZr5nNAOcUVHvO+GC0sEns5tFVDqMmamQubOMUUOusdkWCrMMcyJZKVkThGxgu4+",
-	"GyR3Yj1teZNK90j/8Ih8z96EEO8UL7rfuw63zm30RtgyBU/C+krZTTX8b7fspSIIwkUAPeNdkE8BXScC",
-	"39LN+kxPwgjQQh9G78suaFmpVPMUIsSObZhZKctsgwyxn/fuXG7yRlntMa4Zo3vvsp6fVVbbpW3C1afS",
-	"0y3iI4E7r7zLLq6DcBGUs4HT/QSQWM6E9a/J0CVaDjHSotq8pgiDs4E9LiDI0KLru3PFPWt0hVo7rmgp",
-	"+cp1mSHDcmLC8CURWBe5k+dJOt3mildSKTidVga5huXwZYhFvZVANZSaTDUWj0UBPqwS+/l5GN16e6EA",
-	"Dv3iNaJgE6FtPK73DIutw/RigSfEcmGDGUwRNRELbnP9bMrA44nhR1vaO+8GxsqHnRMD13JZogUfIVjr",
-	"krHBfU2x5WNqzfTor+W8ybuKPLvzxqamN3Pe4Dt7d+bPFsGAnUcaUziO+/wArqUVbB31NELBdjfyMqFo",
-	"g7Q7eL+sQ8fA5aEOnYed238cOn9ehw5H/N2Eq9ewVHt317DcwghsR+hm+PS9GfV52QBqEGF8MkrPEzEB",
-	"7AaE1Wld9bE1B07CJMRalCWiS4CtA+gPmET6bICp5NaGAbRWm+F5XAeburPUuQ8yMd6LBVdMoZ640c1Y",
-	"eqwpgn4rxXQXheFSPLM/srSHmsPCUhHHR31SAguZSSHSpz+1T1LcuFgXTEGSYMNQyUxCym4tZ8FklE3n",
-	"V6kuV6tflGpjNfWyJXC7y+Fhut7z6iL5JmoODyMf/QVnfpI0r7H3rEdYaYvsK/nVHZwL9u54AATP7aOL",
-	"CH8kSMPpesbUWk+kCYLVrOP009kaY5Fzzg3DcVGvz8HWWFFRtjbM1oBztaRBrXX0sfLkX/rieq1PybPb",
-	"QBUwl6pCbBbQlbf27softyhDH6sdjxtatJV5vtxR1FFRtXvF0yhM1Q5C3nrCNkQbj8RWdat406rAP1Nq",
-	"Dq5K4p/U8VQtbrfJ6bRaw+7L+ZscBOsi8PDXyFeVtAlTLhrrCRAEz5DQPPtI+uP0iOGxYBUt9u7sP8ao",
-	"vktZBhuJtFT5sSmmnLtpdgpnzafB/OcdyPlve397EoPZQOA/1vIjOdVqic9NaJgXYwt7+vO6X5janVer",
-	"sqrzh18u/cUN8sP3F1i7bVltgioW3HDJK/6VTftdKWIvhdDm95cDMmRKDck3ZKjmI/NXW4v3hSIsiciQ",
-	"zhP37RXPxNh/zageRmQIt7Nhfh2ZshsgU8bnGpQtqxuR4W+aDQ1YekdEC9Lrv77i8YRKGmtM3cOLCqyu",
-	"Qd5iJg56HW03FrOpo65LKlMhNxUygEtXn+05WHCljps5vfJQt+3FYtE2NNeeywy9bLYSzIPGDlImli2z",
-	"lVswB79U6Q/zuRVmu37Za1QL76AqZu8SbGsLph7pOKlRmd/fxhMb2O3JoCAQV07MF+wLXzBoX7Qs6EPd",
-	"Vp6MnGmCZUtVnhNjG1RDhvEptrUn0HhyxVPGxyBnkvnbwLwOhw1USLCfp7OAySLc5pPpGgetLb72nAeN",
-	"E9Q6WV1iuEHCIrbmGVIUqV5Ry/PZ6mzPUoGZWjPpZ/fMX9pAKpX+eXbTSAEGe6ictMkIxrRMZ3mJnfuo",
-	"Rul+A2PGXcGeP6nSXa0FVKd0Bwv+fDmt29c8CpOmO6mnOHg8MEJ9lZjgYVeJbu/O/uMM3wQysJ39V+KT",
-	"RkLqB2LCz26CEG0dbCgFeJJzbAzWIojGsyeJ+nBzYAq8UtX77TJZ1JkYzwCJ7l8P23xsqxty/XJkB6Tb",
-	"SxlntqdHfcCgVxzWq2Ex5WV4UmrNvaAuiucGkg5xy7zirnRWYlsBOq3VZdMWWbEH/T4ZrrQQdOF/pT6C",
-	"0RX3lbswXZVmvtwMK6UwbQxfJKXoxSu+Gr0WVKC/RWA9DfZ96RDDwOn9eWIN3zmGGa4AYfBpU6ShevJQ",
-	"ww3ruSxV7XLOfd9l7glo2mJYIUIKJ15N9OEuNI41XvbuzB+UMrN5KBoivuZikUEydiZmKT/b6Oi+JKdB",
-	"Glv46ISoVfLCeicuOHiCNZ0JpCnE2keRr5U0xQpQPrZu6Ms8DvOiSPaNlMorTssZApmt6Oqqf6CpsKBY",
-	"GopkTGu3UI2lXYug4is+XO9ImafbY4w642TI4VYPfY0uV8LFN6kMsIVPc/2JPsAxWnCE7eqxmcAWSd0p",
-	"JqvsYTrjDVjOk6cVV5oDGmC6hIdqlYIvy27KbcZrlr3WTfzxtG2EESKqa5UdIOGqZVeUrPv1szlBBfLG",
-	"o9ZaC4y8BwGV2ktjr8BVey/NZeZK1g329nr9V51up9vpDV4fHHQRUdy61jQBcQ3cJryUAnA7RdEr6zgw",
-	"2BkApzFCY5LSGFbazLuXjUUafhULzymbdqEzMW5rlrmeWExji2kyFZxpgbWtqok58wS/tzfnS6xZXJoT",
-	"B6qZ1eoQpWaafpM2Fnn9pcpFoivftyyDp7h2WX8Z02bdTTVMy2/5wKH1d5yMYjanF+thlt7zSLX+3jlo",
-	"yeCm5r0i6zewysrFQXmV3mUbhqXHzdX+pO5lf3t7//n+/wcAAP//",
+	"7L1rcxs31iD8V/DyfaqcTJoUqZstqlJbsmNP5GRiP5ayqZrIOwS7T5OImgADoEUxWu1v38IB0BcSTbJ1",
+	"8SRb80kiiQbQBwfnfrnrxGI2Fxy4Vp3hXWcKNAGJ/57FMcz1J8ongJ8TULFkc80E7ww7Z9mCLhUZLzWo",
+	"XifqqHgKM2rG6eUcOsOO0pLxSef+Puq8EVwD19+xCSi9PtWnd2/IydFBn1x8f9bdPzomIiV6CnZuwjjR",
+	"U6YI5WoBcuel1FwoZhdYXY9qTePpDLgmC6anhBJFUyApy4BwOoMd10DIrM/+y5TFU7d3kZKpWJAZ5ctt",
+	"k769pJP1yS6nsAqVxVRkYKAyhVuaQMxmNIvI77nQkJwSpaXgk22LfYK5bHsadl0JcwkKuKZm+OZ17qPO",
+	"nEo6A13BKKU+we95cOW3N+ZIWOJXlIiLLxQRC04oPtuT9mFIzNLMPPV7DnLZiTrm5DrDjhvQifA/JiHp",
+	"DLXMobrR/5KQdoad/3+vxP09+6vac2Axmz+TmqU0Dux0BTTUDSz2NKd6Wm5JTen+0fFT7OgNVXCebN1P",
+	"TBW8UCQVOU8Yn5BExLlB94b9xXbWp9jflDIe2uB5caixGTL0nzIxiYiQE8qZQoyKyDUsI3yDiDANMyIk",
+	"mUjKtRlHKElAshtIiODQ9DpuE0/xPlXCdc6bL0tExA1IfKU5lfqFI4xDMlJTao5mhNsfxbnSIll2x5mI",
+	"r9UosnguhHYAueJmxuOT432iJcD6rPicGfyK/IO9Jl9dfHz7JiIeU9XXEVkg/VFzKkGRsdDTK65YAsrA",
+	"Dt+D6CnVRIG8AUW40FODIpApODVbNE/0yFsaT+04psiE3QA3/8RTiK8h6V1xD3nLLkrYO4B1HQw3HQHc",
+	"0tk8c/fDgOjb4eHL797+9/y3V9+/vqDf7F2ez3755uj9G8j/Gz5dz45++sf8/S///PvB9CJ/9/O3w07U",
+	"mdHbH4FP9LQz3O/3DbXRGqTZ1//6yk36v+sQ//rb4a9n3X/S7h/97sk3e5/vDg/uvx1+Rf4Wkb+1euTr",
+	"//FfnSjEG3KphAxxBZBgUZ4qTeZ0AgR4AklEqCJME0VZYqj6iMOtHp0SMae/59BE5WK7TBWeFWAcDfaj",
+	"zoxx/3mwttOoc9udiK75tquu2bwrcKM0684F4xpkZ5jSTIFhTIYqb77TYIZEVYbBtCIfz94iRpn/M6Ap",
+	"mVI19fhJScb4NbJbZSAwl3DTcJ/BbeAJ7vM7KWYB6sn+AP8qIkvMjTN3j3Gz7Rsr3oQOITWzPXRXb0SO",
+	"cDbbOk9gNhcaeLz8AZZhKSCmWVYwQ7MBkgppJSPH8k4NcwaqzXU2t9jA25BJAmkKFea0emcrq3fN8uFL",
+	"epwmg3iQ7nfnue7C7ZSNme4edGqX7tf/r/t/Pt8NosH+q/vA9WiBdOdpg3RlQGFEJXNelBOgMmMgnXB4",
+	"SphBPYLSotBTkFFVZFJEVZngGhzSrl204VYhiXnEK/E4y5OQKH3OE7jFF7L3BOmu5ZUQX+NEZvNaEGbn",
+	"aEJI5pdojYSt3iOB2w0vgTQOaHpKxpCJBVHsjw0bNnM9yRXSMNtBMjISRQvJiNlZn4Dy/ADLHbZ3DcsX",
+	"ilx8/OG8YUPXOM0T7OdHNmMBwfZMk5lQmiiBSgsBriUDdUqO+mSBLIyOa5do5UAznDZIQY76yLDZLJ+5",
+	"uzRj3H4q+ZPBtUlLhPyQGrF4/V0+8GyJB64seI0AQ1UzSzWTtIVkm21WpNwdUKEqFL9Q2xBV1Cd/AgT5",
+	"SKX+KZ+NISDM2O/9To1oGhHDDMmgYXtmyG7C4KCCJIN+fxuaGF02zCg+cGtAINL8Tr5CSX0w6H99ShTc",
+	"gKQZodLomGmuILGGgMPBcSN3WGcNJW9EWf/bfvfVwatXx/2XAcn04WzjE8yF1O9YBj/hRsLmhpRlTeqQ",
+	"+WlHQVziWr15kq7wdSv8fnZ/e93Pd/3o+OA+LALbHYdQvKrgu7WYUnlFma9vXfqZngCfjZC3WfSrC32n",
+	"hDpaaH7jsDCaU8mQXzRKhYbfPQlLuxSb92v2tKuoqsWTbOnneSZoslkZUKCUMw0FjjT3Mzz6SO/NDGou",
+	"uLIy1UcpxhmgeB9bLdT8S+fzjMVIF/fmdsQ3vylrFdxtQT8vrrjCLfnSas/jXBOVWwsVAso9XBq9LmIx",
+	"bxBnkXqgecAavWIhEyJ4hibDFSITEqq98n+Rz2ZUovpAk4RZgvJRijlIzQyMkKREa/TDKPkJcM1SZnQx",
+	"XjNnzSvP33VQI/4khN6dP6ZCzmhA0niH3zvtV5EE0F4rJEkgzqiEhDBdB4Cki9DrS4iB3UAS1LmNDuCw",
+	"Ut6w2IMXEjKlN+bk/NNuNTf7WIgMKDfTO+Pdzu+rgnTmtTeTl4yu//Lg5eHg1f5hCSPD144POxUWeNLv",
+	"vxycnOwfHb487J+cDCrcsB/khuWl+rW0OzqSVJ5esWQFfJ+L+cT4N4jxZbxg1QKfzlDIMsdaweYpnvI6",
+	"PtGJ0Tp3B24CmrIsoEJ9Z3/wpgcxB874JCKxkBJiM0gRJAWO1xipcOuyOKdZ1sGFSkmXuA0njAU43C2N",
+	"dWn8N3tZ0zUiMqYKjg9PnSztBGsjgUwhw/0VCGFmCiG9kU627f97M+Y+6rBkdwAXgKm/1vfOieHEaV3Y",
+	"I8iMLokCqKH2wWYsjTrmeGDrrlBa8ERtFbeZ4SAOfYoJHVxKPPEv1ITbPzLrh2iF32i7EyniuVrHafw6",
+	"IDNbCSJlUumdURDvXwABOdwGkM/aHkvx4NbaGQs8c1YF4EkvKLhV4WvfIgi3KWW8PVEwTxHKE7wTSlMN",
+	"66BrhaneDLGjfSMDmrag4vB7i7nxdcLMHX8iMxpPGYcXiiwMOUyFdJeeaTOCJ3Xe0DF0IHTt7Rer63gn",
+	"yprvJCo8J2PD/6ilg0J6Z1ptTfPAVrRgxbYsjBxc/XEE8UVwxZT2hL4F1lwa0YQ6CVcRSuYSUmYtZda8",
+	"F7h99dXWvTXoW6mMInMpRLo7UyhQpH4nV69PZRthoFjkWb/D5gflpHlzVBnj18qp1/3aiR3uP53kEHW+",
+	"swJY6yMCK0LNtbIWTCfIrZ+M+2E73f9k51uV7XZ6ZOUYyjW3CDqO17dmBSCVGWoOKpUAXW2IbsogS7yB",
+	"2rpGGCdxBlQ6o71QhgxrpjMrj6xI2SjpB8kJlPLFDmJEebnhoP/tLnIFbreFcG/eNMDr6KzQUnFIfTPV",
+	"wYE9tJW4b2iWB6jiuVYEf4oQ6BKokcI2QKswyXSGHaMi9j7RxT9AKTqBNcSycPIAKPYcRC2WpiCBx+0l",
+	"adx+qRAhyVswBURPKS9Ul9BVs08E7LtWeCu1LcUmfFX7KY+CbzA54ebqB1soHC2UNLcjr5+Zk851045W",
+	"TgG3F5Wvu+2SN0S8OMtrRI4PSSYWIFGDqYTXkIRNmF7hl+Oj8fgkedUfHNJ+ejIeJMcD2B/Ay5Pj5OWr",
+	"JI6TdHBwtJ/uH8TJwf6rwX56+OqoP3718hWFw5PDw3jFxNbvntBu+vnu+DDsOvuuonO0QqKgr+OZCM5W",
+	"+rK7hLcueISO9C2/gcxZVsJQsbalVaB8d3HxloB72Bp/BQe8DVTnEoZkTpeZoMnlcg6kakS64UmP8a4W",
+	"WqAhKfIjUbgtJlC/9j/3FJsYym9e3wARoYdCGksIzOZ62SPv82QCiVeXK9BGX2VEuDCfrffCgqiGhXcd",
+	"t7qh8cv3afJ9tvjnxfnxOTvMf2TvTxDJihcx4sqGV0FLgd9/Z/jrXQe32hl27C+dYecfb39+c/7f337b",
+	"uf98v3ocWyioiyRoib8fOHJKuSyDwmIhAzSPzucYTxE0A/EajfFDCTO6+NJaDBaGQ4v4un7J9/v7x93B",
+	"oLt/cNk/Gfb7w37/n1U8T6iGrmazILLHGVUqtB/D/q9h6Yjv0IkRRohwW6xvwv4cWqHRHnKOJjX8EU1s",
+	"KZUex+qKu/lq9oQmERWy9K0QIIx3YVxLkeRxG4OMJ4GB9aFCCDYaFfy4+8hg9+5SxjXjAdz6gfF6FEz9",
+	"5FwkUU9CBlRBUKeb5+OMxcG4j4uPP5xXXMOGlnz39pOnwzsRXCect5C5ESnlVqs4lXrZ2dmPtULN/a4c",
+	"WP1VsUdSBUnlYKtWnRLbovLiB/lD1YbUnvJkjINVa+KpFFxkYrL8S5Ce57SkPOomUAwqD9+EDGj6PVXT",
+	"Nsb258dVNHn4QBWHrsVOt6DfO3bLdFvE+14sqjjzQpFYzJdOn/S+GbKgzrRsxDBuKKr5BoMLjapDxjS+",
+	"jq442vwNptl/6IQyrozoRvWK38UyIxf6KXIdi5k1uzgl9ooz7mN2T61AwpSTASsuUhSj0KQVES1Iimhh",
+	"TV90aSNHV4RPGsCmDylJKcsMc/QB9D72lUogY1pXKQchS8hGc8eYJq9xvo1rYxaCAWY97NabYwxrjYFb",
+	"vdIqu1JpUkZx1Dlryy2usjgXfdtIZWgFKVZk9JwbnOjtRj5aBCckOTRsh/mQtTGU+Ig26VMyp0oX9k9F",
+	"dC45eogMxvXIWXXjXIxFsiRUXYMVsGMxRy8l/lZBdSskw0xBdmNUFWovhgQC0nDep3/3lqaSTIjg4VWw",
+	"rZIt4o7T7N8+SGidoA72X7XGeQlUhfJhKluYMaXQcaamQurIRYx3Z0zNqDZ0QZJMGGwXKcm5w8ghyTm9",
+	"oSyj4wwiZ7tEPceML+FfsQDVpw1agcI29V98bCT3/hRDYS2FIoouVc8hu728SDnNragji2I8hir961Xf",
+	"hmkSizxLrPJl8beIq6fLMmiejkWuy1SlnnvXYRFqiEsnmIsEziKYFNKc8w/iFhNQWoqlgxM3R/hrx74I",
+	"qnDKCo/2mDpRp9itGY6LVvhPCUQMfG2+oQXHsIzE3taFJySF8XRY4SgETWml4elJ5JVVvzUevd99iK/+",
+	"XdL2lhD0ebhkBi2IEjMwxGVdnoPbOZMhg8jPXLMM+e0KfRVz4E9PYdoIcS3dW/EOqlI1cMWwI7GbnBWU",
+	"n5yXCMOQ7OKhY/3eebVbha9gUKrzL5a+tIc7Fp/PURgCTMWJ1gCRTE8f4JTxCocR4DJ2E3C2mluWNyd2",
+	"XnXE9VWnfsXF9U53Nw87jjEAXrmMzPZuQAyNZ5gPan2CgWOurrDyVnnCNJlTPXXCmw9TJ/n80c6/9qrL",
+	"CtQq+kT5DmEY3jCbetnaDiy4pUhkDhLZvI3R25H0naM8txBST0v2l2qQCypXvdcFJzh8Zs21GvW8+1Pz",
+	"XBp+vO2BEtQf3QNIBK8hgF2XyDkxkJgqMgYqQUZE8FVLHuM3/zr4fb/7cnF2dna2o7cdlyy3HRWHtBlB",
+	"PpavuU4ejJZmtEjKCSuesJjh/BxOBqmB2NpnPlffyBps1k6x3EYl27dtVGJ9c8yoNgGP/5dGgpUz8hMF",
+	"D0PbeNQ295QTl1zl012dEEbYjE4CNI9WkpQ3cvOVKNEWckhMtwOqhGyD1fuN+bqahrOmETBNs6AZ3ZqO",
+	"fmzFl3eNFCy8Y85R//9qwCC+XoOjoLRtnmLcsRdqeUWJsRq4u4A7QaMevrcOk7SwjW2axVnQWmCrB9/u",
+	"uIJBUgHYoJahrCoeG2IuecWDsjMgrLISgECbIM4pJqbuKIG346JzKltZMgrNfCPh1DC7wIHmxSXlLrZo",
+	"0zOXbtijLLUujcs7FApsiAq10oGyTliK0FGHDCUFaSLsj4odRcQJCLDh8NsHxY4i8/m3xI42x9yWWLG2",
+	"AUPJvEfEnlBEGO861LGyJqHEedLQNLME7RJ/IUHDhLe0RG64Ndl4cTUVWSYWO0ZaOn9cq8O9hqV3smZi",
+	"0hj0HoPU7ZjZzoTimYwLQragps5b3XL8d7tySMw4xEcqWZElh7T8i5kTX0uj3NFh6grMtDsiCTfiGpLz",
+	"lr40ySZTrRrMnGgdNHiTsphqILTA350IwCczd4gCqPk1a3A2P8DDjDaXHfjthR8XtoOYPVlMq0xZAChE",
+	"TH4UkwcGRRkNaE3KqpSkCUTUtUHPmHLBWUwz8v7iw09VYLYPyGx3TdmEhez7+H1hby5yGNWQUDKmEshU",
+	"KF2Uvqps8oYlYJRY91XPHs/aJn/PhcxnG9JGnDeMzOi1NdYVdQ0WTHNQCioeK6anIi9/qRPs/UqI8/Hh",
+	"No9HMcf63v4nSJYykIZqFydXjLdCnwGNFXy1ILFQbMJXQRjVZXJtzZHoneLQI2/EzIhX9u0xzGzhHRjV",
+	"tbzfiii6JGNIhQSyFLnhdksi+LorsTwjN031iPYyOv6mTwfj/fgg+eZ10NKwJX4d72SB9AVqha7hhxX9",
+	"u52yW6XPOzFPr11uuhLVLaHe2UoH25B934owIoXZHrte4QbuiWcSDlpSE3Mvwvqi+WVNU6wd5MM0RiNz",
+	"hQTWYBCy2Yj5JbLOqcKmW41yLW/Jm+UYJHkj2QzIL5az7GB6q1wAF2pcUyusS65yZu4wtt2SN01xgdbm",
+	"VYMkU2WKrGdU6OasvV6RCLeGhNV1H6WxVHcV0FyeQauo23eDdXPcXU3KYhSOe++EbzXKtY0i1vcSOmKj",
+	"fH8qw+1aQlmigT3JJR1n0JB53cJBET6PHwUqkriac/WvcdeNDBULeYTvItYEWY3K2TzbrrnSBwdHR4eH",
+	"B/vPlint6pNU86TNLUcgNh318oHZQujA4muKyZpR+7k0rnW8Dr9iWU6hxUtilZXDo5fE1VqIrNCjtMFq",
+	"MgODI8hkRS6JWPBQAl8SqtNhJ+CVxCIkxadkLCmPp1ZIYqpHPmDE5rAIlOvCLVNGTosFTzMWo413vuwm",
+	"dEYnkKyFuEQuiAOzhsYsSYBHhFVKpJUDUaPmNItIhrVeuh6uEZnRzKAq/gt6KpIuF7qLCpz5znxAxhHh",
+	"XeyWe8OPItddkXYXjCdiEdkKNjiBQReVMhtn4zTVLuPdNDNqUkRknkHXlbSJDNQz6KJn3HwQkk6gm+ZZ",
+	"FhEtRDejcgL2X5WZdbTMuVE0k4jknOZ6Clyz8osywifnKp/PhdSQdGeQMIoWh4jY4h7dOLNGGPeRcYON",
+	"GejVbKFye82x7U2qsSILKfjExXkZPiJIIjDRbp5RxjHRVgW5SlIkZAV4ygo2DG0lPcx1QrwFGk9b+IuL",
+	"1K9QyLpBzFaG6oZ0OxsDYd7Zh+6oNQFoLiHBs+xhzAtu/9f+56baAgHIVI7LxVblUhomjuN3hokXRdc8",
+	"6OGCZAWiDp2A7u5QTQJ/dPJrmFuu38VhUfCqKI6KmqFVnLdF39nKIy1sSnm2Gyk0A+2G7N1X4dhrQ0EK",
+	"43cw4C5vyAL7/vLyI7ED6inI/ZOtUaxMZw1O6Ni7BB2zINVrW27/zJYKZcoStKAuK2kcLIz8E9YXrVbJ",
+	"JIyvRFc7kbFc8Cjtx/u0nx5DPzkcv0xPoJ8O6P74ID5MjuA43T0z/4z8/Onc5fyuv++KJVrruRru7Xmj",
+	"S9cf24TpaT7uMbHnvkl8JSO1t5GGrnB6l7ZvD6Q478hy3BKGQWEgH2dMTSF5hLIfVG/mfmIXS8m0giz9",
+	"M6v9z2vC+/PpuiF0+IS51GBPpF2w3lpBpphykghUcBdCXhNuJBGksOMl/g0gwxSCgftvb0AuK9S5sELs",
+	"bjL3L/bGLBFiU+YAls2lpgC3gBs0BEtch4pKrSVDmSkj/1obAW731T6RqQTKCuy50Bbuzuwa0OwbcsBX",
+	"AVyJ5aCajq0bdl2lv24GHtOr2BAuyTUvVZM1gwAlKSwsF1kJl7AZCeJ6teoJSYStg+58ibtmnYvrhqN6",
+	"iAXg0hFHG8fOFClzbRrwH83PDTVnbE4/Fxoil1Ks4Tac4Q9lde9ds8V2iLH027c17NOVYsZPEG/5kOo/",
+	"7VLLNJuB0nQ2b7LUmQFdHIGxkLmeCsnMEdlS7tVUuBeqmlludOSDwfGAXLIZXJgJPoGaRzXHG7mcwhIF",
+	"S4xTx8WcU7uYdRhyPTCFngeyBB3OPWriUjN6e24HD47X4V24aTZX2bOOIPPupXfDZvY4nKwjwpDE5ogs",
+	"phv6RnKegCRLZx0gc5GxeNkj78ydGXqnf1TCoH5VjHJgCRwyS6MbUnWNxzMxOmFGDQAn7Aa7IbgkVC/J",
+	"r2Ue+bdhCm0HbJJLSAIU6aHhKmVde59dGAwDjqr3PUxxjCre3vViS6/6QqxrVCZlGTQ4APCnFkzVV7AN",
+	"3uQ2ClHLZOaQnFOmHtsXbIYo7rg9q8U2Qpgz3ATZMEfFojkW/22dA/9wQ33eR9fN2dX6+mpwst9/NtOr",
+	"46b1WpXNh/KYcGIHUxQDeLhw36MrJWLRcT0FBWXpcfYQjlfS4/2jVYIcdXLOfs/BDdAyh1D9vjAYMSqk",
+	"wfkUCDdBWcxZrtHGVo0Ot8OXSK9uQGk2KUPsHAoxDjZLWoobwIFqbrbyeSUuvvL0GmZfVEJMwuk/WE0D",
+	"k38IbajYXN13EeRjqKt9ZVs+yBZHdcE89T1Wx63vMB+7nIrWXgHHGS07MywLdQgbsoaZiLMZZsmKUJ2n",
+	"hiDnFdUWaDx15UCQPFUCirPMB2dE1jGxtP60hwoP68i6uThIaKfroTkVfu/LhqiqUv5kO21fRmSVqfsf",
+	"Qnfv0mePtGPUtlojwUQQW8j++OXhydeBXAAc+K+GJJUP2FHoFNPTx0wrFDILXVBpIc0Z2KYJKLZN69xH",
+	"i+uNyStFYsq/QkFIFxALcz3ReMHFojb3Sa3Of9iOaF7qXw1mNpuy9hrzbuqbtt9t1elqkKstVnurxkN9",
+	"GFs6s/U5DeKbU315tH8QOFSlzIeQwlVR9t7/crlinVq+n47/HrMP7P27n/84H/zE3p/04KDfi/czXu9Q",
+	"cNg/Od7aLwp32gB/sw/zi1d6cGwtk1nyIQOdDrEfoBoKoy4NcRjKzcPfFrpr06bW85iNfG0m6t5Qif2i",
+	"zIzvf7l0R/t59SwrO40q0AueXRmY3urYfBRyYWYqzQeQeN1rRZx2rad2Ct8v6gXtrq4+MDvX9bBy/QHc",
+	"qmFQ5a3x+xNdkJnRuRjN0ApOiTbTeL1uDUiZ2OoNq0Z9bg8RsSbBekQNLzsPMhvPt87xNgIyaAzfFj9i",
+	"Xi3aIYrEtlhojZEuTwz9n1JMpCvv+xgJ17pCQylU9oeyVuMYFEvKRqW+yIEtOeNTdcvYRUcU1JQODCFK",
+	"joK1C9bdpQ2pqd8xFVOs6b8tIfWg/4CE1LSx9Yotfjuj8tpWFeg92vq/a9DOKX5S3wxs8R8jxVFvAqq9",
+	"+tEOAT2tkn/MuhfNiiPKcKUZfuzKY2RU6WeO6LFb21S7Hn+3JHtGr1dDjPZ38N82lDC17ZAKJ5KL4bLr",
+	"VUoE1S5Bu9I/CiYN8vPrmuTsxmHIIOVc5Hy1vt6DwD3YaY8bsIIhjj57/4uoY930W5HACqFwq4ngWAlx",
+	"DMQHJK5lbR+2smdUk9BcPFlxZzyOVpDJXfpi55uzuy1zeFQcpw3K+VIRnG61J0ppc7xxG6v1izZD8BFW",
+	"pKKqlV0lVH75idmsjTAxnHY7oz3FWGyXvOC6+JQp5K5QsiIzI4SNgdCZ4BObXeA9Dsp6Nh7CsSu69Q4G",
+	"q02c9czzVSM0Ft6AzMZLnRJuWExRboGiy6lHfO/CQX//sOxLX9GIfNPSXpLUFSDzRKgyZ9vE2EYq/SEl",
+	"1BNnn8o/rPS4X6Hfhl6iTBoRLSbWvYJtNFFjtyTM8nuhoOy7ZVe3tR0KVxEWDT+tVv0mU7STOTl4RjlL",
+	"Qdka9VjDDomxmdXaZFU+i8gCV/J4x1St7fkL1SO/uKwdh83PxHMqTqrDk5d2eAPKbeZIp2QmpKuj3v/S",
+	"fZmq3GGdRiEixblkenlhUMzFf1tlN3BTrFlIpGTvZrCHH2yn9GrxjKJPP/qtVkwiU63ntrsZ42mg59wn",
+	"DFxTBgcIZunatNo5gxiRz5VuID5wyTrergHm1nhsr+IVv+JWG6Mxsl0/vFpj0lszbDE/b3Y2CycMS8Kb",
+	"C3DFvc3qtzyZGOnCCDxYhhMrC2thrwB+00WDFvoGeeJUdGWDkukVd86g0zIrq6ibhIFIRNFFhE1a2IQr",
+	"H51EfrJVCacUiTOqtFeccjd90W307OP5kFCSCKVsj2Lb/MZfG3uHXR03ItI0YxwQTm8EN9AwOuLwineJ",
+	"5wRmfFGsfiGZ1oBJU9vq1ps5rCBWlhWcUgy7KlsAfFVYaSNfOvproiW9gQyL2qCxlYj0ipPVWuU9csbL",
+	"aur2GeWzud5ffPipNJT4fgNcC9yWkYsUgkakqQL3koz7iS/ZzJV7RLf5wcGJ+fHnyzf4NM7to8qLlD0u",
+	"NLEoPIaEFBl5RVw0FmoX+F3Or7lYcPNOWNhuDtQQaOyeSNBYBdrMbR4pfq2EsVMfVvhCEXuBcV8W0UFK",
+	"IQ16j5q6EI5cX9LDo5dfO6T0sfKjWCQwwtm8b6Ys3G3eUAEU+HzYP7RpQtj+2twVMwIDjG3J1YzFwK1U",
+	"UvT6k4Z8zGk8he5+r1+2aKx8V8Zvdt766+qCEP1N6USdG5DW89EZ9Pr2KTEHTuesM+wc9AY4ueHRSMn2",
+	"auEr91Fnb4pFzv4wP04gmF7iXzTCi4rcH91SyAkTcUr2MIjqD6Ihy5wiJmyrXyOYFT13fT21ldaR+/3+",
+	"hraR7dpFuhUC3SKxhFbPhranNM8aJYtib5XekyVT6Ax//Rx1lK9pHQyq81XfDJGnEzSY+uNCc6kDVyPE",
+	"sQawz0nCCK+oaIdq9COUZmLBbSsrmmUOOVUhr6yD/pMLc3s2yJdRiWHgx5Qj9I/6B19yTS70aRn3YlN8",
+	"F06TKMqt+gAWLC+6mC6/DJoEYi8bMUazDPZcO/C9O4xYuXf3F3+6y+AGsvuVn24GewW727uzAuX9XpnM",
+	"FsQ+I+Qe7HexezOW6ENeVdRHwhLMriQzpvXEVAM3lNnSujra/R20L3312ud1lYQdu1yEgFsOKSpnde6j",
+	"7WPRj+TVy/vPrdBdxBp0V2kJdFZHwdKtybgt3rXqzroP1TiwcOu5vFR83bvOG7t4t+yGE3on98CeG10q",
+	"OeXjCrWJDVXX1uYon7iPOm8v6WTbkzjGxn7IHTdshlZ7BD/sEhXX5rJQr0skrJRhr1yXAs/dhQmjfuXo",
+	"w5QXJYcKimP4mZMRffV2cwsqjWzV1NcMoLblOV6UK+5aQpPzFAXi1HYDsWWRObdVznD6XBuVISoi32zw",
+	"gU8kKkLujIyLAq7T/3zaxqiaUDfylZK5S71w8BuSUkBGSc2I61e8aqg0Yr9HL6ua2wrzIgOb11fp5247",
+	"A7IZ1Nq5G4ne9nP/6nBw/HVERudpFzu3j4im124/Bqt6ZFRBqhHGBLkaEGa94oBPr/iofmNGkR859rZN",
+	"lPbtu0VmprmEWmCmMxv5ya+4YZqOneJR98hZltk3s9mRHIp8FYNwNgDACrHu2AtGe8WLWOx6pWknGg76",
+	"hkgmQEY2sXG0hUq6t/2SZHL7A7b7/g4Dz1M39N9MeutYtEKCz7AJhkVMtY2g2cFubI0AP4h+fyGyu98/",
+	"/pLgdkShWnLiTwJv/7hFy92e9tj+F+GRRgjegSmWpUqCHQDtjVlg4f0xVAq7+YJATPfIT443YT4fdbo8",
+	"F55CeuoYInHfA03+jTSugR4FhDZ7SGF29JSI/ddArjN1jV0xMpvtXTbAYa7LB5ZGsettFMaKvtxO7qpj",
+	"x49M6Tc4oi1OWA/ZLhjxI6Y4t+RM7fTRoql5gE5aH+AjNMuaUIzgDDSUqxzCDNtbrh7B3p35c57cN57F",
+	"3wGPov1J4LzPD+AmJmTe6ynAa0Rd5yPYEZR7zsbcqFackdd0cq7JH2xeBD1hZ8VYJNYAgT7NdWN0SFI0",
+	"MPjOLfhlzugPNn8SMcGB6T8a8SMvv3dp2NZ421B1arTWvTv8u+3eu0z2lkhlZ37mm49ba7K0GBGoSHSk",
+	"jD8FHQj1NqkA2pX0rsC5mhYaJAO/YAXCIjUPXWI+za3McYuqCRRF0rAbNqXqivt8PlfeR0+BSZvBd0oO",
+	"+4dkMWXZSkaidRGTESa2JaCMGs3hilvt2H1pV8uApsMyZ5Ct1mb0VgiOBoCIQKZwomLPRVWBnvPEVApO",
+	"FlG6Rk/346wkYQOBrvjC+luwXnRRcM1QyCm9AcPjeBNhLE+gLQqfOwjsgsMabvUeVrmpY+9WEnhG3uxf",
+	"fKznB/98+a776unNzZflabjl4ipwPA5nYlIicFmjfi5Ug1248DJKoPHUSSDoB7YOyQxLMGP9G3Jh4+6K",
+	"jFCfYzOhjF9xCTqXXLm6D2zCOM18TmiPuKIj3nbDhb0E/p7bKqDUZczMhCyMY4oc9k/IqFKYY1RckpWS",
+	"OWXECpr7bJDcqbW0FU2l3ZD9o2PyA3sdQrwzdHS/dR3pndnotbBlCp6E9FWymxro327ZS2UQhIsAekZf",
+	"kE8BXb8EvgWrtZmehhGggzaMwZfd0LJWqeYpWIid2xCzSpbZBh5iP+/dudzkjbzaY1w7QvfWZT0/K6+2",
+	"W9uEq08lp1vExwvurPIuu7gJwmVQzgZK9xNAYikT1r8mI5doOcJIi3pTnDIMzgb2uIAgcxddP58r7kmj",
+	"K9Tac0VLyVeuew0ZVRMTRl8TgXWRe0WepJNtrngtlYLTWW2Sa1iOvg6RqDcSqIZK86rW7LEswIdVYj8/",
+	"D6Fbb1sUwKGiBWWwOdE2Gjd4hs02YXq5wVPbaRUxgymipmLBba6fTRl4/GX4hy3tXXQZY9XDLi4D13JZ",
+	"uQs+QrDRJGOD+9piy4fUqunRX8t4U3QVeXbjjU1Nb2e8wWf27syfLYwBO4+0vuE47/MDuPGuYEuqp2EK",
+	"tmuS5wlle6XdwftlDToGLg816Dzs3P5j0PnzGnQ44u8mXL2Gpdq7u4blFkLwAzYHbIdPP5hZn5cMoAQR",
+	"xicj9DwREcBuQEUXcqbXDTgJkxBrUeWILgG2CaA/YhLpswGmllsbBtBabYbnMR1s6s7SZD7IxGQvFlwx",
+	"hXLiRjNjZVhbBH0nxWwXgeFSPLM9svIODYeFpSJOjvdJBSxkLoVIn/7UPkpx42JdMAVJgg1DJXMJKbu1",
+	"lAWTUTadX626XKN8UamN1dbKlsDtLoeH6XrPK4sUL9FweBj56B2cxUnSosbesx5hrd2yr+TXdHAu2Lvn",
+	"ARA8tw8uIvyRIA2n6xlVaz2RJghWs4+zj+drhEXmnBuC46Jen4OssbKibGOYrQHnakmDRu3oQ23kX9px",
+	"vdan5Nl1oBqYK1UhNjPo2lN7d9WPW4ShD/VOyi012to6X+4omm5RvXvF0whM9Q5CXnvCNkQbj8RWdatZ",
+	"0+rAP1cqB1cl8U9qeKoXt9tkdFqtYffl7E0Ogk0RePhr5KtK2oQpF431BAiCZ0hokX0k/XF6xPBYsIoW",
+	"e3f2H6NU36Usg42XtFL5sS2mfHLL7BTOWiyD+c87XOe/7f3tSRRmA4H/aMuPpFSrJT43oWFRjC1s6S/q",
+	"fmFqd1GtyorO73+59I4bpIdvL7B227LeBFUsuKGSV/wrm/a7UsReCqHN718PyYgpNSLfkpHKx+avthrv",
+	"C0VYEpERzRP37RXPxMR/zageRWQEt/NR4Y5M2Q2QGeO5BmXL6kZk9JtmIwOWwTHRggz2X13xeEoljTWm",
+	"7qGjAqtrkDeYiYNWR9uNxbzUcd8llamQmQoJwKWrz/YcJLhWx82cXnWq2+5iseiaO9fNZYZWNlsJ5kFz",
+	"B28mli2zlVswB79S6Q/zuRVmu35ZN6qFd1AUs74E29qCqUcaThpE5re38dQGdvtrUF4QV07MF+wLOxi0",
+	"L1oWtKFuK09GzjXBsqWqyImxDaohw/gU29oTaDy94injE5Bzybw3sKjDYQMVEuzn6TRgsgi3+WS6wUBr",
+	"i68950HjAo1GVpcYbpCwjK15hhRFqlfE8mK1Jt2zUmCmUU362Y35SytIldI/z64aKcBgD1VcbTKGCa3e",
+	"s6LEzn3UIHS/hgnjrmDPn1TortcCahK6gwV/vpzU7Wseha+mO6mnOHg8MEJ9lZjgYdcv3d6d/ccpvglk",
+	"YDv7r8QnjYXUD8SEn90Cobt1uKEU4GlBsTFYiyAaz58k6sOtgSnwStX929Vr0aRiPAMk+n89bPOxrW7K",
+	"defIDki3lzLObE+P5oBBLzisV8NiyvPwpNKae0FdFM8NJD3itnnFXemsxLYCdFKry6Yts2IP9/fJaKWF",
+	"oAv/q/QRjK64r9yF6ao08+VmWCWFaWP4IqlEL17x1ei1oAD9DoH1NNj3pUMMA6f354k1/M4RzHAFCINP",
+	"myIN1ZOHGm7Yz2Wlapcz7vsuc09wpy2GlSykNOI1RB/ucsexxsvenfmDXGaeh6Ih4msuFhkkE6diVvKz",
+	"jYzuS3IapLGFj06JWr1eWO/EBQdPsaYzgTSFWPso8rWSplgBysfWjXyZx1FRFMk+kVJ5xWk1QyCzFV1d",
+	"9Q9UFRYUS0ORjGntNqqxtGsZVHzFR+sdKYt0e4xRZ5yMONzqka/R5Uq4+CaVAbLwMdcf6QMMoyVF2C4e",
+	"mwVskdSdYrKqFqZz3oLkPHlaca05oAGmS3ioVyn4suSm2ma8Ydtr3cQff7cNM0JEda2yA1e4rtmVJet+",
+	"/WxOUIG88ai11gKj6EFApfbc2Atw9d5Lucxcybrh3t5g/2Wv3+v3BsNXh4d9RBS3rzVJQFwDtwkvlQDc",
+	"Xln0yhoODHYGwGmU0JikNIaVNvPuYaORhh/FwnPKpl3oTEy6mmWuJxbT2GKazARnWmBtq3piTp7g99Zz",
+	"vsSaxZU1caKGVa0MUWmm6V/SxiKvP1RzJLryfcsqeEq3y/rDmDbrPNUwqz7lA4fWn3E8itmcXqyHWXnO",
+	"I9X6c59ASwY3Dc+VWb+BXdYcB9VdepNtGJYeN1f7k7qHvff2/vP9/w0AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -24,6 +24,7 @@ type shownItem struct {
 	To       *custody.Party      `json:"to,omitempty"`
 	Fields   map[string]string   `json:"fields,omitempty"`
 	Artifact *custody.Artifact   `json:"artifact,omitempty"`
+	Fixity   *desk.Fixity        `json:"fixity,omitempty"`
 	Grants   []desk.GrantSummary `json:"grants,omitempty"`
 	Events   []desk.EventLine    `json:"events,omitempty"`
 }
@@ -31,7 +32,7 @@ type shownItem struct {
 func showItem(it desk.Item) (shownItem, error) {
 	fields, err := readFounding(it.ID, it.Document)
 	return shownItem{ID: it.ID, Case: it.Case, Parent: it.Parent, Class: it.Class, State: it.State, Holder: it.Holder, To: it.To,
-		Fields: fields, Artifact: it.Artifact, Grants: it.Grants, Events: it.Events}, err
+		Fields: fields, Artifact: it.Artifact, Fixity: it.Fixity, Grants: it.Grants, Events: it.Events}, err
 }
 
 func (s shownItem) name() string {
@@ -71,9 +72,9 @@ func (a *app) itemList() *cobra.Command {
 			}
 			return a.print(shown, func(w io.Writer) {
 				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-				fmt.Fprintln(tw, "ITEM\tCLASS\tSTATE\tHOLDER\tNAME")
+				fmt.Fprintln(tw, "ITEM\tCLASS\tSTATE\tHOLDER\tCOPY\tNAME")
 				for _, it := range shown {
-					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", it.ID, it.Class, it.State, short(it.Holder.Person), it.name())
+					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", it.ID, it.Class, it.State, short(it.Holder.Person), it.copyWord(), it.name())
 				}
 				tw.Flush()
 			})
@@ -83,7 +84,8 @@ func (a *app) itemList() *cobra.Command {
 }
 
 func (a *app) itemShow() *cobra.Command {
-	return examples(&cobra.Command{Use: "show ITEM", Short: "Show an item and its chronology", Args: cobra.ExactArgs(1),
+	return examples(&cobra.Command{Use: "show ITEM", Short: "Show an item, its stored copy and its chronology",
+		Long: "Show an item: where it stands, how the service last found its stored copy when it read it back block by\nblock (the bad blocks are named, with their bytes), when that is due again, and its chronology.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.desk(cmd.Context(), want{})
 			if err != nil {
@@ -109,10 +111,11 @@ func (a *app) itemShow() *cobra.Command {
 				if s.Artifact != nil {
 					fmt.Fprintf(w, "sha256  %s\nsize    %d bytes\n", s.Artifact.SHA256, s.Artifact.Size)
 				}
+				s.printCopy(w)
 				printFields(w, s.Fields)
 				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 				for _, e := range s.Events {
-					fmt.Fprintf(tw, "%d\t%s\t%s\t%s\n", e.Index, e.Appended.Local().Format("2006-01-02 15:04:05 -07:00"), e.Kind, partyWords(e.Signer))
+					fmt.Fprintf(tw, "%d\t%s\t%s\t%s\n", e.Index, moment(e.Appended), e.Kind, partyWords(e.Signer))
 				}
 				tw.Flush()
 				fmt.Fprintln(w, "As the service tells it; `custody dossier get` and `custody verify` show what holds.")

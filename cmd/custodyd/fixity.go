@@ -24,8 +24,8 @@ With --now those that are due are read back now, with --all every one, with --it
 service where it runs on a private database, else here, beside whatever replicas there are. Each outcome is
 an event in the log. Interrupted, it goes on where it was.
 
-Exit codes: 0 all that were asked about passed, 3 a copy is not what was deposited, 1 some could not be
-checked or were not read back yet.`,
+Exit codes: 0 all that were asked about passed, or were erased by a disposal; 3 a copy is not what was
+deposited; 1 some could not be checked or were not read back yet, or an error.`,
 		Example: "  custodyd fixity\n  custodyd fixity --now --item 3f…\n  custodyd fixity --now --all --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ids, err := identified(items)
@@ -72,13 +72,13 @@ checked or were not read back yet.`,
 
 func tellFixity(out io.Writer, r service.FixityResult) error {
 	for _, i := range r.Items {
-		word := map[string]string{"passed": "passed     ", "failed": "FAILED     ", "unchecked": "not checked", "": "not yet    "}[string(i.Result)]
+		word := map[string]string{"passed": "passed     ", "failed": "FAILED     ", "unchecked": "not checked", "erased": "erased     ", "": "not yet    "}[string(i.Result)]
 		at := "                    "
 		if i.At != nil {
 			at = i.At.Format(time.RFC3339)
 		}
 		fmt.Fprintf(out, "%s  %s  %s  last found whole %s; %s\n", word, at, i.Item, i.Whole.Format(time.RFC3339), i.Words)
 	}
-	_, err := fmt.Fprintf(out, "%d passed, %d failed, %d could not be checked, %d not read back yet\n", r.Passed, r.Failed, r.Unchecked, r.Never)
+	_, err := fmt.Fprintf(out, "%d passed, %d failed, %d could not be checked, %d not read back yet, %d erased\n", r.Passed, r.Failed, r.Unchecked, r.Never, r.Erased)
 	return err
 }

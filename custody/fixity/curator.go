@@ -29,7 +29,7 @@ const (
 	atOnce    = 4                // blocks read in parallel, and held in memory
 	holds     = 2 * time.Minute  // how long an item is held without a sign of life
 	saveEvery = 5 * time.Second  // how much of a reading a crash loses, in time
-	poll      = 5 * time.Second  // between looks for work where there is none
+	poll      = time.Second      // between looks for work where there is none
 	again     = 15 * time.Minute // before what couldn't be checked is tried again
 	sayAgain  = 24 * time.Hour   // before it is said again that an item couldn't be checked
 	maxPause  = 5 * time.Minute  // after items in a row that couldn't
@@ -88,6 +88,7 @@ type Result struct {
 	Item   custody.ID
 	Body   custody.Body // what was recorded; nil where it was said lately that it can't be checked
 	Result docket.FixityResult
+	Erased bool   // not checked, since a court had it erased
 	Bytes  uint64 // read by this process
 }
 
@@ -104,7 +105,7 @@ func (c *Curator) Run(ctx context.Context) {
 		case err != nil:
 			c.o.Log.Warn("couldn't go on reading copies back", "error", err)
 			pause = min(2*pause, maxPause)
-		case r.Result == docket.FixityUnchecked: // others will hardly fare better
+		case r.Result == docket.FixityUnchecked && !r.Erased: // others will hardly fare better
 			pause = min(2*pause, maxPause)
 		default:
 			pause = poll

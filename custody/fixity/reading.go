@@ -162,15 +162,18 @@ func (r *reading) couldNot(ctx context.Context, a docket.Artifact, err error) (R
 
 // unchecked records that the copy couldn't be read, unless that was said lately.
 func (r *reading) unchecked(ctx context.Context, a docket.Artifact, why custody.UncheckedReason, cause error) (Result, error) {
-	// What a court had erased stays so: saying it once is enough.
-	lately := why == custody.UncheckedErased || r.c.o.Now().Sub(r.f.Told) < sayAgain
-	if why != custody.UncheckedErased {
+	// What a court had erased stays so: it is said once, and not looked for again.
+	erased := why == custody.UncheckedErased
+	lately := !erased && r.c.o.Now().Sub(r.f.Told) < sayAgain
+	if !erased {
 		r.c.o.Log.WarnContext(ctx, "couldn't read a copy back", "item", a.Item.String(), "reason", why, "error", cause)
 	}
 	if !r.f.Asked && r.f.Result == docket.FixityUnchecked && lately {
 		return Result{Item: a.Item, Result: docket.FixityUnchecked, Bytes: r.bytes}, r.c.o.Ledger.LetGoFixity(ctx, r.c.o.Holder, a.Item, again)
 	}
-	return r.say(ctx, docket.FixityUnchecked, &custody.FixityUnchecked{Artifact: a.SHA256, Item: a.Item, Reason: why})
+	found, err := r.say(ctx, docket.FixityUnchecked, &custody.FixityUnchecked{Artifact: a.SHA256, Item: a.Item, Reason: why})
+	found.Erased = erased
+	return found, err
 }
 
 func (r *reading) missing(ctx context.Context, a docket.Artifact) (Result, error) {

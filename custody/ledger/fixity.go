@@ -11,14 +11,19 @@ import (
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 )
 
-const fixityColumns = `item, since, whole, coalesce(result, ''), event, told, turn = '-infinity', began, next_block, bad_count, bad, short`
+// erasedItems are those that were disposed of and whose data key is destroyed.
+const erasedItems = `SELECT a.item FROM custody.events e JOIN custody.links l ON l.index = e.index JOIN custody.artifacts a ON a.item = l.chain
+	WHERE e.kind = 'item.disposed' AND a.encoding = 'dare-blocks' AND NOT EXISTS (SELECT FROM custody.data_keys k WHERE k.object_key = a.key)`
+
+const fixityColumns = `item, since, whole, coalesce(result, ''), event, told, turn = '-infinity', CASE WHEN isfinite(not_before) THEN not_before END,
+	item IN (` + erasedItems + `), began, next_block, bad_count, bad, short`
 
 func scanFixity(rows interface{ Scan(...any) error }) (docket.Fixity, error) {
 	var f docket.Fixity
-	var told, began sql.NullTime
+	var told, after, began sql.NullTime
 	var bad pq.Int64Array
-	err := rows.Scan(idValue{&f.Item}, &f.Since, &f.Whole, &f.Result, idPtr{&f.Event}, &told, &f.Asked, &began, &f.Next, &f.Count, &bad, &f.Short)
-	f.Told, f.Began = told.Time, began.Time
+	err := rows.Scan(idValue{&f.Item}, &f.Since, &f.Whole, &f.Result, idPtr{&f.Event}, &told, &f.Asked, &after, &f.Erased, &began, &f.Next, &f.Count, &bad, &f.Short)
+	f.Told, f.After, f.Began = told.Time, after.Time, began.Time
 	for _, n := range bad {
 		f.Bad = append(f.Bad, uint64(n))
 	}
@@ -42,6 +47,9 @@ func fixityEffect(ctx context.Context, q querier, e *sealedEvent, x *docket.Fixi
 	result, item := copyKinds[p.Kind], custody.ItemsOf(p.Body)[0]
 	query, args := `UPDATE custody.fixity SET result = $2, event = $3, told = $4`, []any{item[:], string(result), e.event[:], actEnd(p)}
 	switch {
+	case result == docket.FixityUnchecked && p.Body.(*custody.FixityUnchecked).Reason == custody.UncheckedErased:
+		// There is nothing to read any more, ever: its turn doesn't come again.
+		query += `, turn = 'infinity', not_before = 'infinity', holder = NULL, held_until = '-infinity'`
 	case result == docket.FixityUnchecked:
 		query, args = query+`, turn = since, not_before = now() + make_interval(secs => $5), holder = NULL, held_until = '-infinity'`, append(args, x.Again.Seconds())
 	case result == docket.FixityPassed:
@@ -89,8 +97,10 @@ func (l *Ledger) Fixities(ctx context.Context, after custody.ID, limit int) ([]d
 func (l *Ledger) FixityState(ctx context.Context, due time.Time) (docket.FixityState, error) {
 	var s docket.FixityState
 	var oldest sql.NullTime
-	err := l.db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE turn < $1), count(*) FILTER (WHERE result = 'failed'),
-		count(*) FILTER (WHERE result = 'unchecked'), min(since) FROM custody.fixity`, due).Scan(&s.Artifacts, &s.Due, &s.Failed, &s.Unchecked, &oldest)
+	err := l.db.QueryRowContext(ctx, `WITH copies AS (SELECT f.*, item IN (`+erasedItems+`) AS erased FROM custody.fixity f)
+		SELECT count(*), count(*) FILTER (WHERE turn < $1 AND NOT erased), count(*) FILTER (WHERE result = 'failed' AND NOT erased), count(*) FILTER (WHERE result = 'unchecked' AND NOT erased),
+			count(*) FILTER (WHERE erased), count(*) FILTER (WHERE result IS NULL AND NOT erased), min(since) FILTER (WHERE NOT erased) FROM copies`, due).
+		Scan(&s.Artifacts, &s.Due, &s.Failed, &s.Unchecked, &s.Erased, &s.Unread, &oldest)
 	s.Oldest = oldest.Time
 	return s, unavailable(err)
 }

@@ -129,6 +129,32 @@ type ArtifactSummary struct {
 	Received  bool // artifact.received is recorded
 }
 
+// CopyState is how a stored copy was last found.
+type CopyState string
+
+// States of a stored copy.
+const (
+	CopyUnread    CopyState = "unread"    // not read back since its deposit
+	CopyPassed    CopyState = "passed"    // every block is what was deposited
+	CopyFailed    CopyState = "failed"    // it is not what was deposited
+	CopyUnchecked CopyState = "unchecked" // it could not be read, which says nothing about the bytes
+	CopyErased    CopyState = "erased"    // its item was disposed of, and its key destroyed
+)
+
+// Fixity is how the stored copy of an item's artifact was last found, as the
+// newest event says.
+type Fixity struct {
+	State   CopyState
+	Event   evidence.Digest // its id; artifact.erased's for CopyErased; zero for CopyUnread
+	Checked time.Time       // its time; zero for CopyUnread
+	Reason  string          // of CopyFailed and CopyUnchecked (custody.FixityReason, custody.UncheckedReason)
+	Blocks  []uint64        // of CopyFailed: the bad blocks of 8 MiB, ascending, at most custody.MaxBadBlocks
+	Bad     uint64          // of CopyFailed: how many blocks are bad
+	Looked  uint64          // of CopyFailed: of how many that were looked at
+	Whole   time.Time       // when it was last found as deposited: read back, or received
+	Due     *time.Time      // when it is to be read back next; nil: not by itself, and nobody asked
+}
+
 // Grant of access to an item, as far as it concerns the caller.
 type Grant struct {
 	ID      evidence.Digest
@@ -159,6 +185,7 @@ type Item struct {
 	CustodyLeaf evidence.Digest // leaf hash of the event that gave Holder custody: basis of a grant
 	Head        Head
 	Artifact    *ArtifactSummary // class digital only
+	Fixity      *Fixity          // class digital only
 	Grants      []Grant
 	Details     []Detail // of the founding event, corrections applied
 	Events      []EventSummary

@@ -191,6 +191,9 @@ func (r *Registrar) itemView(ctx context.Context, c Caller, ch *docket.Chain) (I
 	}
 	if a := st.Artifact; a != nil {
 		out.Artifact = &ArtifactSummary{SHA256: a.SHA256, Size: int64(a.Size), BlockRoot: a.BlockRoot, Format: string(st.Format), Received: true}
+		if out.Fixity, err = r.fixity(ctx, ch.ID); err != nil {
+			return Item{}, err
+		}
 	}
 	show, err := r.discloses(ctx, c, founding)
 	if err != nil {

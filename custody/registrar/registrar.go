@@ -45,6 +45,7 @@ type Options struct {
 	InviteLife  time.Duration // invitations; 0: an hour
 	UploadLife  time.Duration // of an idle upload session; 0: 7 days
 	PartMemory  int           // blocks of 8 MiB in which parts are held, over all sessions, from 10 on; 0: 12
+	FixityEvery time.Duration // so often the service reads each copy back; 0: only when somebody asks
 	Spool       string        // directory for parts that are not held in memory; "": the system\'s for temporary files
 
 	Now  func() time.Time

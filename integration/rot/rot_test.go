@@ -45,6 +45,7 @@ func newPlace(t *testing.T) *place {
 	t.Helper()
 	p := &place{data: stage.Dir(t)}
 	p.o = stage.Options(p.data)
+	p.o.FixityEvery = 48 * time.Hour
 	p.svc = stage.Serve(t, p.o)
 	token, _, err := p.svc.FirstToken(stage.Context(t))
 	if err != nil {
@@ -275,12 +276,42 @@ func TestOnTheWayOut(t *testing.T) {
 	}
 }
 
+// shown: who may see an item sees how its copy was found, in the words of the
+// event; who may not sees no item.
+func (p *place) shown(t *testing.T, img image, result docket.FixityResult, event evidence.Digest) {
+	t.Helper()
+	it, err := p.cast.Investigator.Desk.Service.Item(stage.Context(t), img.Item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := it.Fixity
+	if f == nil || f.State != string(result) || f.Event != event || f.Checked == nil || f.Due == nil || !f.Due.Equal(f.Checked.Add(p.o.FixityEvery)) || f.Whole.After(*f.Checked) ||
+		(result == docket.FixityPassed) != f.Whole.Equal(*f.Checked) {
+		t.Errorf("the item's copy is shown as %+v", f)
+		return
+	}
+	if all := p.events(t, img.Item, custody.KindFixityFailed); len(all) > 0 {
+		b := all[len(all)-1].(*custody.FixityFailed)
+		if f.Reason != string(b.Reason) || !slices.Equal(f.Blocks, b.Blocks) || f.Bad != b.Count || f.Looked != b.Checked {
+			t.Errorf("the event says %+v, the item %+v", b, f)
+		}
+	}
+	var no *desk.Answer
+	if _, err := p.cast.Analyst.Desk.Service.Item(stage.Context(t), img.Item); !errors.As(err, &no) || no.Status != 404 {
+		t.Errorf("a laboratory that has nothing to do with it is told: %v", err)
+	}
+}
+
 // TestReadingBack: each way to rot is its own event, and a store that can't be
 // read is none of them.
 func TestReadingBack(t *testing.T) {
 	p := newPlace(t)
 	ctx := stage.Context(t)
 	well, flipped, gone, cut, long := p.deposit(t), p.deposit(t), p.deposit(t), p.deposit(t), p.deposit(t)
+	if it, err := p.cast.Investigator.Desk.Service.Item(ctx, well.Item); err != nil || it.Fixity == nil || it.Fixity.State != "unread" || it.Fixity.Checked != nil || !it.Fixity.Event.IsZero() ||
+		it.Fixity.Due == nil || !it.Fixity.Due.Equal(it.Fixity.Whole.Add(p.o.FixityEvery)) {
+		t.Errorf("not read back yet: %+v %v", it.Fixity, err)
+	}
 	flipped.spoil(t, 2)
 	if err := os.Remove(gone.file); err != nil {
 		t.Fatal(err)
@@ -328,6 +359,9 @@ func TestReadingBack(t *testing.T) {
 		} {
 			if g := got[want.img.Item]; g.Result != want.result || !strings.HasPrefix(g.Words, want.words) || g.Event == nil {
 				t.Errorf("%s, %s: %s, %q; want %s, %q", want.name, who, g.Result, g.Words, want.result, want.words)
+			}
+			if round == 0 {
+				p.shown(t, want.img, want.result, *got[want.img.Item].Event)
 			}
 		}
 	}

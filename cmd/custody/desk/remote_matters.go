@@ -150,6 +150,12 @@ func (p *ids) item(it wire.Item) Item {
 	if a := it.Artifact; a != nil {
 		out.Artifact = &custody.Artifact{SHA256: p.one(a.Sha256), BlockRoot: p.one(a.BlockRoot), Size: p.count(a.Size)}
 	}
+	if f := it.Fixity; f != nil {
+		out.Fixity = &Fixity{State: string(f.State), Checked: f.Checked, Event: p.some(f.Event), Reason: f.Reason, Bad: p.count(f.Bad), Looked: p.count(f.Looked), Whole: f.Whole, Due: f.Due}
+		for _, n := range f.BadBlocks {
+			out.Fixity.Blocks = append(out.Fixity.Blocks, p.count(n))
+		}
+	}
 	for _, g := range it.Grants {
 		out.Grants = append(out.Grants, GrantSummary{ID: p.one(g.Id), Leaf: p.one(g.Leaf), Scope: string(g.Scope), Expires: g.Expires})
 	}

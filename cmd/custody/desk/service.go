@@ -172,8 +172,23 @@ type Item struct {
 	Holder   custody.Party  // in transit: the releaser
 	To       *custody.Party // in transit: the recipient
 	Artifact *custody.Artifact
+	Fixity   *Fixity // of class digital only
 	Grants   []GrantSummary
 	Events   []EventLine // only where one item was asked for
+}
+
+// Fixity is how the service says that it last found its copy of an artifact; the
+// event is in the item's dossier.
+type Fixity struct {
+	State   string          `json:"state"` // unread, passed, failed, unchecked or erased
+	Checked *time.Time      `json:"checked,omitempty"`
+	Event   evidence.Digest `json:"event,omitzero"`
+	Reason  string          `json:"reason,omitempty"`
+	Blocks  []uint64        `json:"badBlocks,omitempty"` // of 8 MiB, from 0; the first of them
+	Bad     uint64          `json:"bad,omitempty"`       // bad blocks
+	Looked  uint64          `json:"looked,omitempty"`    // of so many
+	Whole   time.Time       `json:"whole"`               // when it was last found as deposited: read back, or received
+	Due     *time.Time      `json:"due,omitempty"`       // when it is read back next
 }
 
 // EventLine is a line of an item's chronology.

@@ -49,6 +49,7 @@ func (v *visit) examine(ctx context.Context, dsn string, outside bool) {
 	if !v.inspect(ctx, db, dsn) {
 		return
 	}
+	defer v.copies(ctx, db, dsn)
 	if len(v.findings) == before {
 		v.ok("database", "PostgreSQL %d at %s: durable, roles, grants and triggers as they must be", number/10000, where)
 	}

@@ -118,7 +118,7 @@ func (s *Set) Fixity(result string, bytes uint64) {
 // Copies is how it stands with the copies of all artifacts.
 type Copies struct {
 	Artifacts, Due, Failed, Unchecked uint64
-	Oldest                            time.Time // when the one was last told apart that waits the longest
+	Oldest                            time.Time // when the one was last told apart that waits the longest; of what is not erased, as Due and Unchecked
 }
 
 // Image counts one artifact that was looked at; "" of one that couldn't be read.

@@ -53,7 +53,7 @@ var (
 	copies        = definition{"custodyd_fixity_checks_total", counter, []string{"result"}, "Copies of artifacts that this process read back; result is passed, failed or unchecked."}
 	copyBytes     = definition{"custodyd_fixity_bytes_total", counter, nil, "Bytes of copies that this process read back."}
 	copiesBad     = definition{"custodyd_fixity_failed", gauge, nil, "Artifacts whose copy is not what was deposited, by the newest event. None should ever be."}
-	copiesOpen    = definition{"custodyd_fixity_unchecked", gauge, nil, "Artifacts whose copy could not be read back the last time."}
+	copiesOpen    = definition{"custodyd_fixity_unchecked", gauge, nil, "Artifacts whose copy could not be read back the last time; those that a court had erased are not among them."}
 	copiesDue     = definition{"custodyd_fixity_due", gauge, nil, "Artifacts whose copy waits to be read back."}
 	copiesAge     = definition{"custodyd_fixity_oldest_seconds", gauge, nil, "Time since the copy that waits the longest was read back, or received; absent where nothing is stored."}
 	images        = definition{"custodyd_images_total", counter, []string{"outcome"}, "Artifacts that this process looked at; outcome is whole, damaged or unreadable of images that it decoded, other (no image in the Expert Witness format), erased, or failed (its bytes could not be read, and are tried again)."}

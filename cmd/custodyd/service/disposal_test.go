@@ -186,6 +186,17 @@ func TestDisposal(t *testing.T) {
 	}
 	refusedAsErased(t, reader, plainRead)
 
+	// A copy that was erased is nobody's trouble any more, and says so.
+	for item, want := range map[evidence.Digest]string{one: "erased", two: "erased", plain: "unread"} {
+		it, err := cast.Investigator.Desk.Service.Item(stage.Context(t), item)
+		if err != nil || it.Fixity == nil || it.Fixity.State != want || (want == "erased") != (it.Fixity.Due == nil && !it.Fixity.Event.IsZero()) {
+			t.Errorf("shown as %+v, %v; want %s", it.Fixity, err, want)
+		}
+	}
+	if r, err := service.Fixity(ctx, o, service.FixityAsk{Now: true, All: true}, func(uint64, uint64) {}); err != nil || r.Erased != 2 || r.Passed != 2 || r.Failed+r.Unchecked+r.Never != 0 {
+		t.Errorf("read back: %+v, %v", r, err)
+	}
+
 	// What was not disposed of is as it was.
 	if down, err := reader.Artifact(stage.Context(t), keptRead.Artifact.SHA256, keptRead.EventID, 0); err != nil {
 		t.Errorf("another item: %v", err)

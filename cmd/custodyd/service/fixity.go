@@ -78,10 +78,14 @@ type FixityAsk struct {
 	Every time.Duration     // what is due, where Now and not All
 }
 
+// FixityErased is the result of an item that was disposed of: there is nothing
+// to read back any more.
+const FixityErased docket.FixityResult = "erased"
+
 // FixityItem is how the copy of one item's artifact was last found.
 type FixityItem struct {
 	Item   evidence.Digest     `json:"item"`
-	Result docket.FixityResult `json:"result"` // "" never read back since its deposit
+	Result docket.FixityResult `json:"result"` // "" never read back since its deposit; or FixityErased
 	At     *time.Time          `json:"at,omitempty"`
 	Event  *evidence.Digest    `json:"event,omitempty"`
 	Whole  time.Time           `json:"whole"` // when it was last found as deposited: read back, or received
@@ -94,7 +98,8 @@ type FixityResult struct {
 	Passed    int          `json:"passed"`
 	Failed    int          `json:"failed"`
 	Unchecked int          `json:"unchecked"`
-	Never     int          `json:"never"` // not read back yet
+	Never     int          `json:"never"`  // not read back yet
+	Erased    int          `json:"erased"` // of disposed items, whose key was destroyed: nothing to read
 }
 
 // Fixity tells how copies were last found, or has them read back now: by the
@@ -141,6 +146,9 @@ func (s *Service) reachRunning(ctx context.Context) (*ledger.Ledger, error) {
 func wanted(ctx context.Context, l *ledger.Ledger, ask FixityAsk) (map[custody.ID]docket.Fixity, error) {
 	before := map[custody.ID]docket.Fixity{}
 	err := everyFixity(ctx, l, ask.Items, func(f docket.Fixity) error {
+		if f.Erased && len(ask.Items) == 0 {
+			return nil
+		}
 		if ask.All || len(ask.Items) > 0 || f.Asked || f.Since.Before(time.Now().Add(-ask.Every)) || f.Result == docket.FixityUnchecked {
 			before[f.Item] = f
 		}
@@ -282,12 +290,15 @@ func tellFixity(ctx context.Context, l *ledger.Ledger, items []evidence.Digest) 
 			}
 			x.Words = fixityWords(e.Statement.Predicate.Body)
 		}
-		switch f.Result {
-		case docket.FixityPassed:
+		switch {
+		case f.Erased:
+			out.Erased++
+			x.Result, x.Words = FixityErased, "disposed of, and the key of its copy destroyed"
+		case f.Result == docket.FixityPassed:
 			out.Passed++
-		case docket.FixityFailed:
+		case f.Result == docket.FixityFailed:
 			out.Failed++
-		case docket.FixityUnchecked:
+		case f.Result == docket.FixityUnchecked:
 			out.Unchecked++
 		default:
 			out.Never++

@@ -147,7 +147,7 @@ func (s *Service) serveMetrics(ctx context.Context, dsn string) error {
 	}
 	from.Copies = func(ctx context.Context) (metrics.Copies, error) {
 		state, err := s.copiesState(ctx)
-		return metrics.Copies(state), err
+		return metrics.Copies{Artifacts: state.Artifacts, Due: state.Due, Failed: state.Failed, Unchecked: state.Unchecked, Oldest: state.Oldest}, err
 	}
 	from.Images = func(ctx context.Context) (metrics.Images, error) {
 		c, err := s.ledger.Images(ctx)

@@ -133,7 +133,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	gallery := s.gallery()
 	s.registrar = registrar.New(registrar.Options{Ledger: chain, Vault: vault, Witnesses: witnessKeys(s.o.Witnesses), Quorum: s.o.Quorum, Gallery: gallery, OpenEntries: s.o.OpenEntries, Policy: s.policy, MaxArtifact: s.o.MaxArtifact,
-		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, Spool: spool, Now: s.o.Now, Log: s.o.Log})
+		TokenLife: s.o.TokenLife, InviteLife: s.o.InviteLife, FixityEvery: s.o.FixityEvery, Spool: spool, Now: s.o.Now, Log: s.o.Log})
 	s.started("record of access", s.registrar.Settle)
 	if err := s.serve(ctx); err != nil {
 		return err

@@ -26,7 +26,10 @@ type Fixity struct {
 	Event  *custody.ID // its id
 	Told   time.Time   // its time; zero without one
 
+	Erased bool // its item was disposed of and its data key destroyed: there is nothing to read
+
 	Asked bool      // somebody wants it read next
+	After time.Time // not read before, since a try came to nothing; zero for any time
 	Began time.Time // of the reading in hand; zero for none
 	Next  uint64    // blocks before it were read and compared
 	Count uint64    // bad ones among them
@@ -44,8 +47,10 @@ type FixityEffect struct {
 // FixityState is how it stands with all artifacts.
 type FixityState struct {
 	Artifacts uint64
-	Due       uint64    // told apart before the time asked about, or asked for
-	Failed    uint64    // whose newest event says so
-	Unchecked uint64    // whose newest event says so
-	Oldest    time.Time // of all, when the one was last told apart that waits the longest; zero without artifacts
+	Due       uint64    // of those not erased, told apart before the time asked about, or asked for
+	Failed    uint64    // of those not erased, whose newest event says so
+	Unchecked uint64    // of those not erased, whose newest event says so
+	Erased    uint64    // whose item was disposed of and whose data key is destroyed: nothing to read
+	Unread    uint64    // not read back since their deposit, and not erased
+	Oldest    time.Time // of those not erased, when the one was last told apart that waits the longest; zero without artifacts
 }
