@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 func (a *app) uploadsCommand() *cobra.Command {
@@ -21,10 +23,13 @@ func (a *app) uploadsCommand() *cobra.Command {
 				return err
 			}
 			return a.print(sessions, func(w io.Writer) {
+				if len(sessions) == 0 {
+					fmt.Fprintln(w, "nothing is unfinished")
+				}
 				for _, s := range sessions {
 					warning := ""
 					if s.EndsSoon {
-						warning = "  ENDS SOON"
+						warning = "  ENDS SOON: the same put goes on with it; else it is discarded"
 					}
 					fmt.Fprintf(w, "%s  %s  %d of %d bytes  until %s%s\n", s.ID, printable(s.FileName), s.Held, s.Size, s.Expires.Local().Format(time.RFC3339), warning)
 				}
@@ -40,8 +45,18 @@ func (a *app) uploadsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return d.EndSession(cmd.Context(), id.String())
+			if err := d.EndSession(cmd.Context(), id.String()); err != nil {
+				return err
+			}
+			return a.print(discarded{id}, func(w io.Writer) {
+				fmt.Fprintf(w, "discarded %s: nothing of it was recorded\n", id)
+			})
 		}}
 	return group("uploads", "Deposits that were begun and not finished",
 		examples(list, `custody uploads list`), examples(abort, `custody uploads abort 3f0c…`))
+}
+
+// discarded is a deposit that was ended by who began it.
+type discarded struct {
+	Upload evidence.Digest `json:"discarded"`
 }

@@ -31,6 +31,9 @@ Run it as the account that the service runs as. Exit codes: 0 done, 1 ended earl
 keys could not be wrapped anew.`,
 		Example: "  custodyd rotate-key\n  custodyd rotate-key --status\n  custodyd rotate-key --prepare",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if status && prepare || to != "" && (status || prepare) {
+				return usageError{errors.New("--status, --prepare and --to: one at a time")}
+			}
 			o, err := configured(cmd)
 			if err != nil {
 				return err
@@ -71,7 +74,6 @@ keys could not be wrapped anew.`,
 	cmd.Flags().BoolVar(&prepare, "prepare", false, "only make the new key-encryption key's file")
 	cmd.Flags().StringVar(&to, "to", "", "use this key-encryption key, which is in keys_dir already")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write the result as JSON")
-	cmd.MarkFlagsMutuallyExclusive("status", "prepare", "to")
 	return cmd
 }
 
