@@ -212,8 +212,8 @@ func (f *fakeRegistrar) Items(_ context.Context, c registrar.Caller, ofCase evid
 func (f *fakeRegistrar) Item(_ context.Context, c registrar.Caller, id evidence.Digest) (registrar.Item, error) {
 	return registrar.Item{ID: id, State: "in-transit", Transit: &registrar.Transit{From: registrar.Party{Org: someID}, To: registrar.Party{Org: otherID}, Released: someID},
 		Artifact: &registrar.ArtifactSummary{SHA256: someID, Size: 10},
-		Fixity: &registrar.Fixity{State: registrar.CopyFailed, Event: otherID, Checked: f.now(), Reason: "short", Blocks: []uint64{1, 2}, Bad: 2, Looked: 3, Whole: f.now().Add(-time.Hour)},
-		Grants: []registrar.Grant{{ID: someID}}}, f.note("Item", c, id)
+		Fixity:   &registrar.Fixity{State: registrar.CopyFailed, Event: otherID, Checked: f.now(), Reason: "short", Blocks: []uint64{1, 2}, Bad: 2, Looked: 3, Whole: f.now().Add(-time.Hour)},
+		Grants:   []registrar.Grant{{ID: someID}}}, f.note("Item", c, id)
 }
 
 func (f *fakeRegistrar) CaseDossier(_ context.Context, c registrar.Caller, id evidence.Digest) (registrar.File, error) {
