@@ -66,7 +66,7 @@ var may = map[string][]string{
 	"cmd/custodyd/child":       {},
 	"cmd/custodyd/config":      {"custody"},
 	"cmd/custodyd/certificate": {},
-	"cmd/custodyd/doctor":      {"api/client", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/config", "cmd/custodyd/keysafe", "custody/ledger/localpg", "custody/verify", "evidence/vault", "migrations"},
+	"cmd/custodyd/doctor":      {"api/client", "cmd/custodyd/certificate", "cmd/custodyd/child", "cmd/custodyd/config", "cmd/custodyd/keysafe", "custody/ledger", "custody/ledger/docket", "custody/ledger/localpg", "custody/verify", "evidence/vault", "migrations"},
 	"cmd/custodyd/keysafe":     {"custody", "custody/seal", "custody/tlog", "custody/keyring/safefile", "evidence/vault/strongbox"},
 	"cmd/custodyd/metrics":     {"api", "custody", "custody/gallery", "custody/ledger/docket", "custody/registrar", "evidence/parcel"},
 	"cmd/custodyd/demo":        {"cmd/custody/desk", "custody", "custody/keyring", "custody/dossier", "custody/verify", "evidence"},
