@@ -52,6 +52,7 @@ func (c *checker) things() {
 		c.facts(a.Acquisition, "artifacts[%d].acquisition", i)
 		c.measurements(i, a)
 		c.copies(i, a)
+		c.media(i, a)
 		for j, l := range a.Logs {
 			c.number(l.Artifact, len(c.d.Artifacts), true, "artifacts[%d].logs[%d].artifact", i, j)
 			c.must(l.Artifact != a.Number, "own-log", "artifacts[%d].logs[%d].artifact", i, j)
@@ -103,6 +104,35 @@ func (c *checker) copies(i int, a Artifact) {
 		c.party(w.By, "artifacts[%d].whole.by", i)
 		c.must(said(w.Act, "artifact.received", "fixity.passed", "verification.recorded"), "copy-without-act", "artifacts[%d].whole.act", i)
 	}
+}
+
+// media holds the word on the media data to the act that says it.
+func (c *checker) media(i int, a Artifact) {
+	m := a.Media
+	if m == nil {
+		return
+	}
+	c.outcome(m.Read, "artifacts[%d].media.read", i)
+	c.outcome(m.Stored, "artifacts[%d].media.stored", i)
+	c.facts(m.Facts, "artifacts[%d].media.facts", i)
+	c.facts(m.Told, "artifacts[%d].media.told", i)
+	said := m.Act > 0 && m.Act <= len(c.d.Acts) && c.d.Acts[m.Act-1].Kind == "image.read"
+	c.must(said || m.Act == 0 && m.Read == NotChecked, "media-without-act", "artifacts[%d].media.act", i)
+	hashed := m.SHA256 != "" && m.SHA1 != "" && m.MD5 != ""
+	c.must(m.Damaged == 0 && hashed == (m.Read != NotChecked) || m.Damaged > 0 && m.SHA256+m.SHA1+m.MD5 == "", "hash-of-damaged-media", "artifacts[%d].media.sha256", i)
+	differs := m.StoredMD5 != "" && m.StoredMD5 != m.MD5 || m.StoredSHA1 != "" && m.StoredSHA1 != m.SHA1
+	want := NotChecked
+	switch {
+	case !hashed || m.StoredMD5+m.StoredSHA1 == "":
+	case differs:
+		want = Fail
+	default:
+		want = Pass
+	}
+	c.must(m.Stored == want, "stored-hash", "artifacts[%d].media.stored", i)
+	c.must(m.Read != Pass || m.Damaged == 0 && m.Stored != Fail, "media-despite-damage", "artifacts[%d].media.read", i)
+	c.must(m.Read != Fail || m.Damaged > 0 || m.Stored == Fail, "damage-unsaid", "artifacts[%d].media.read", i)
+	c.must(uint64(len(m.Chunks)) <= m.Damaged && (m.Damaged == 0 || len(m.Chunks) > 0), "damage-unsaid", "artifacts[%d].media.chunks", i)
 }
 
 func (c *checker) acts() {

@@ -208,6 +208,13 @@ func (c *composer) notes(e *verify.Event) []Fact {
 		return []Fact{stated("reason", string(b.Reason)), stated("bad blocks", badBlocks(b))}
 	case *custody.FixityUnchecked:
 		return []Fact{stated("reason", string(b.Reason))}
+	case *custody.ImageRead:
+		_, words := mediaWords(b)
+		out := []Fact{stated("outcome", string(b.Outcome)+": "+words)}
+		if f := b.Found; f != nil && f.SHA256 != nil {
+			out = append(out, stated("media data SHA-256", f.SHA256.String()))
+		}
+		return out
 	case *custody.Verification:
 		return []Fact{stated("result", string(b.Result)), stated("computed SHA-256", b.Computed.SHA256.String())}
 	case *custody.Opinion:

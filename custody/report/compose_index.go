@@ -12,13 +12,14 @@ type index struct {
 	served    map[custody.ID][]*verify.Event // leaf of access.requested
 	measured  map[custody.ID][]*verify.Event // item: receptions and verifications
 	fixity    map[custody.ID][]*verify.Event // item: readings back of its copy
+	decoded   map[custody.ID]*verify.Event   // item: the newest decoding of its image
 	contested map[custody.ID]bool            // keys with a contested event
 	erased    map[custody.ID]*verify.Event   // item: the destruction of its bytes' key
 }
 
 func indexOf(r *verify.Reading) index {
 	x := index{grants: map[custody.ID]custody.ID{}, served: map[custody.ID][]*verify.Event{},
-		measured: map[custody.ID][]*verify.Event{}, fixity: map[custody.ID][]*verify.Event{}, contested: map[custody.ID]bool{}, erased: map[custody.ID]*verify.Event{}}
+		measured: map[custody.ID][]*verify.Event{}, fixity: map[custody.ID][]*verify.Event{}, decoded: map[custody.ID]*verify.Event{}, contested: map[custody.ID]bool{}, erased: map[custody.ID]*verify.Event{}}
 	for _, e := range r.Events {
 		if e.Contested {
 			x.contested[e.Statement.Predicate.Signer.Key] = true
@@ -36,6 +37,8 @@ func indexOf(r *verify.Reading) index {
 			x.fixity[b.Item] = append(x.fixity[b.Item], e)
 		case *custody.FixityUnchecked:
 			x.fixity[b.Item] = append(x.fixity[b.Item], e)
+		case *custody.ImageRead:
+			x.decoded[b.Item] = e
 		case *custody.Erased:
 			x.erased[b.Item] = e
 		case *custody.Verification:

@@ -103,6 +103,7 @@ func (c *composer) artifact(it Item, b *custody.Deposited, e *verify.Event) int 
 		}
 	}
 	a.Copy, a.Whole = c.copyOf(it.ID)
+	a.Media = c.mediaOf(b)
 	switch reading.Bytes {
 	case verify.Match:
 		a.Bytes = Pass

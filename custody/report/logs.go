@@ -63,6 +63,9 @@ func receivedOf(r *verify.Reading, x index, item custody.ID) acquisition.Receive
 	default:
 		out.Container = acquisition.Other
 	}
+	if e := x.decoded[item]; e != nil {
+		decoded(e, &out)
+	}
 	for _, e := range x.measured[item] {
 		if m, ok := e.Body().(*custody.Received); ok {
 			for a, v := range map[acquisition.Algorithm]string{acquisition.SHA1: m.SHA1, acquisition.MD5: m.MD5} {

@@ -125,6 +125,18 @@ func TestCheckRefusesOverstatement(t *testing.T) {
 		{"copy-failure-unsaid", func(d *report.Document) {
 			d.Acts[3].Kind, d.Artifacts[0].Copy.Last, d.Artifacts[0].Copy.Act = "fixity.failed", report.Fail, 4
 		}},
+		{"media-without-act", media(func(m *report.Media) { m.Act = 0 })},
+		{"media-without-act", media(func(m *report.Media) { m.Act = 3 })},
+		{"hash-of-damaged-media", media(func(m *report.Media) {
+			m.Read, m.Stored, m.Damaged, m.Chunks = report.Fail, report.NotChecked, 1, []report.DamagedChunk{{Length: 512}}
+		})},
+		{"hash-of-damaged-media", media(func(m *report.Media) { m.SHA256 = "" })},
+		{"stored-hash", media(func(m *report.Media) { m.StoredMD5 = "another" })},
+		{"stored-hash", media(func(m *report.Media) { m.StoredMD5 = "" })},
+		{"stored-hash", media(func(m *report.Media) { m.Stored = report.NotChecked })},
+		{"media-despite-damage", media(func(m *report.Media) { m.StoredMD5, m.Stored = "another", report.Fail })},
+		{"damage-unsaid", media(func(m *report.Media) { m.Read = report.Fail })},
+		{"damage-unsaid", media(func(m *report.Media) { m.Chunks = []report.DamagedChunk{{Length: 512}} })},
 		{"agreement", func(d *report.Document) { d.Artifacts[0].Measurements[0].SHA256 = "" }},
 		{"agreement", func(d *report.Document) { d.Artifacts[0].SHA256 = evidence.Sum(nil) }},
 		{"hashes-despite-difference", func(d *report.Document) {
@@ -254,4 +266,15 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("taken but not canonical: %v", err)
 		}
 	})
+}
+
+// media has the service find the image whole, changed.
+func media(change func(*report.Media)) func(*report.Document) {
+	return func(d *report.Document) {
+		d.Acts[3].Kind = "image.read"
+		m := &report.Media{Read: report.Pass, Act: 4, At: d.Acts[3].Claimed.From, Words: "whole", Facts: []report.Fact{}, Size: 1024,
+			SHA256: evidence.Sum(nil).String(), SHA1: "sha1", MD5: "md5", StoredMD5: "md5", Stored: report.Pass}
+		change(m)
+		d.Artifacts[0].Media = m
+	}
 }

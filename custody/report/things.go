@@ -109,6 +109,9 @@ type Artifact struct {
 	// Bytes says whether the verifier behind this report read the artifact's
 	// bytes itself and found them to match. NotChecked is the usual case.
 	Bytes Outcome `json:"bytes"`
+	// Media is what the service found in the image; nil where the artifact is none
+	// that it decodes.
+	Media *Media `json:"media,omitempty"`
 	// Copy is how the service's own copy was last found.
 	Copy Copy `json:"copy"`
 	// Whole is the newest word on record that the bytes are those deposited.

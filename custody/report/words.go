@@ -176,6 +176,7 @@ var kindWords = map[string]string{
 	"fixity.passed":         "Copy read back, as deposited",
 	"fixity.failed":         "COPY NOT AS DEPOSITED",
 	"fixity.unchecked":      "Copy could not be checked",
+	"image.read":            "Image decoded by the service",
 	"custody.released":      "Custody released",
 	"custody.accepted":      "Custody accepted",
 	"custody.declined":      "Custody declined",

@@ -37,6 +37,7 @@ func (s *sheet) integrity() {
 		}
 		s.y += 3
 		s.measured(a, path)
+		s.media(a, path+".media")
 		for j, l := range a.Logs {
 			s.imagerLog(l, fmt.Sprintf("%s.logs[%d]", path, j))
 		}

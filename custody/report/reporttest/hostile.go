@@ -69,6 +69,12 @@ func hostile(texts []string) report.Document {
 		Copy: report.Copy{Last: report.NotChecked, Words: LongWord}})
 	d.Artifacts[0].Logs = []report.ImagerLog{{Artifact: 2, Read: report.Pass, Facts: []report.Fact{{Name: LongWord, Value: report.Said(UrduName)}},
 		Beside: []report.LogStatement{{Kind: "damage", Words: LongWord}}}, {Artifact: 2, Read: report.NotChecked}, {Artifact: 2, Read: report.Fail}}
+	m := &report.Media{Read: report.NotChecked, Stored: report.NotChecked, Words: LongWord, Facts: []report.Fact{{Name: LongWord, Value: report.Said(LongWord)}},
+		Told: []report.Fact{{Name: LongWord, Value: report.Said(UrduName)}, {Name: "note", Value: report.WithheldAs(Digest("note"))}}, Size: 1 << 53, Damaged: 1 << 40}
+	for i := range uint64(100) { // as many as an event names
+		m.Chunks = append(m.Chunks, report.DamagedChunk{Offset: 1<<52 + i*2*32768, Length: 32768})
+	}
+	d.Artifacts[0].Media = m
 	d.Log.Size = d.Acts[len(d.Acts)-1].Index + 1
 	return Sealed(d)
 }
