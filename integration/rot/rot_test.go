@@ -1,5 +1,6 @@
 // Package rot damages what the private store keeps, as disks do, and asserts
-// that it is found on the way out and by reading back, and told for what it is.
+// that it is found on the way out and by reading back, and told for what it is;
+// and that whole images are decoded, and what is in them told.
 package rot
 
 import (
@@ -72,12 +73,20 @@ func (p *place) deposit(t *testing.T) image {
 		t.Fatal(err)
 	}
 	d := p.cast.Investigator.Deposit(t, p.kase, nil, path)
+	img := p.stored(t, d.Item)
+	img.Deposited, img.bytes = d, b
+	return img
+}
+
+// stored finds the file in which the store keeps an item's artifact.
+func (p *place) stored(t *testing.T, item evidence.Digest) image {
+	t.Helper()
 	var key, version string
-	if err := p.db.QueryRowContext(stage.Context(t), `SELECT key, version FROM custody.artifacts WHERE item = $1`, d.Item[:]).Scan(&key, &version); err != nil {
+	if err := p.db.QueryRowContext(stage.Context(t), `SELECT key, version FROM custody.artifacts WHERE item = $1`, item[:]).Scan(&key, &version); err != nil {
 		t.Fatal(err)
 	}
 	var found []string
-	err = filepath.WalkDir(filepath.Join(p.data, "store"), func(path string, e os.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(p.data, "store"), func(path string, e os.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() && strings.HasSuffix(filepath.ToSlash(path), key) {
 			found = append(found, path)
 		}
@@ -86,7 +95,7 @@ func (p *place) deposit(t *testing.T) image {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the store keeps %s in %q: %v", key, found, err)
 	}
-	return image{d, b, found[0]}
+	return image{file: found[0]}
 }
 
 // spoil changes one bit of a block, in the store's file.
