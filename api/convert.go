@@ -177,6 +177,27 @@ func fixity(f *registrar.Fixity) *wire.Fixity {
 		BadBlocks: each(f.Blocks, func(n uint64) int64 { return int64(n) }), Whole: f.Whole.UTC(), Due: moment(given(f.Due))}
 }
 
+func media(m *registrar.Media) *wire.Media {
+	if m == nil {
+		return nil
+	}
+	w := &wire.Media{State: wire.MediaState(m.State), Event: optional(m.Event), Reason: m.Reason}
+	f := m.Found
+	if f == nil {
+		return w
+	}
+	w.Size, w.ChunkSize, w.Segments, w.Damaged = int64(f.Size), int64(f.ChunkSize), int64(f.Segments), int64(f.Damaged.Count)
+	w.DamagedChunks = each(f.Damaged.First, func(n uint64) int64 { return int64(n) })
+	w.Md5, w.Sha1, w.StoredMd5, w.StoredSha1 = f.MD5, f.SHA1, f.Stored.MD5, f.Stored.SHA1
+	if f.SHA256 != nil {
+		w.Sha256 = f.SHA256.String()
+	}
+	for _, flaw := range f.Flaws {
+		w.Flaws = append(w.Flaws, string(flaw))
+	}
+	return w
+}
+
 func item(i registrar.Item) wire.Item {
 	w := wire.Item{Id: hexOf(i.ID), Case: hexOf(i.Case), Class: i.Class, Parent: optionalPointer(i.Parent), Document: i.Document,
 		Founding: hexOf(i.Founding), State: i.State, Holder: party(i.Holder), CustodyLeaf: hexOf(i.CustodyLeaf), Head: head(i.Head),
@@ -187,7 +208,7 @@ func item(i registrar.Item) wire.Item {
 	if a := i.Artifact; a != nil {
 		w.Artifact = &wire.ArtifactSummary{Sha256: hexOf(a.SHA256), Size: a.Size, BlockRoot: hexOf(a.BlockRoot), Format: a.Format, Received: a.Received}
 	}
-	w.Fixity = fixity(i.Fixity)
+	w.Fixity, w.Media = fixity(i.Fixity), media(i.Media)
 	return w
 }
 

@@ -68,6 +68,30 @@ func (e InvitationPurpose) Valid() bool {
 	}
 }
 
+// Defines values for MediaState.
+const (
+	Damaged    MediaState = "damaged"
+	Unreadable MediaState = "unreadable"
+	Waiting    MediaState = "waiting"
+	Whole      MediaState = "whole"
+)
+
+// Valid indicates whether the value is a known member of the MediaState enum.
+func (e MediaState) Valid() bool {
+	switch e {
+	case Damaged:
+		return true
+	case Unreadable:
+		return true
+	case Waiting:
+		return true
+	case Whole:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Right.
 const (
 	Approve     Right = "approve"
@@ -516,6 +540,9 @@ type Item struct {
 	// Id SHA-256 of document.
 	Id Digest `json:"id"`
 
+	// Media What the service found in the image; absent where it is no image that is decoded.
+	Media *Media `json:"media,omitempty"`
+
 	// Parent The item it was made from.
 	Parent Digest `json:"parent,omitempty"`
 
@@ -591,6 +618,57 @@ type LogDocument struct {
 	// Witnesses Verifier keys of the witnesses that are asked to cosign its checkpoints, absent where there are none. Compare them with what the witnesses themselves say before you rely on them.
 	Witnesses []string `json:"witnesses,omitempty"`
 }
+
+// Media What the service found in an image in the Expert Witness format when it
+// decoded its own copy. Hashes here are of the medium's data, never of the
+// file; where a chunk could not be decoded there are none. The event says so in
+// the log; this is where the newest one stands, to find one's way.
+type Media struct {
+	// ChunkSize Bytes of the medium in a chunk; the last may have fewer.
+	ChunkSize int64 `json:"chunkSize,omitempty"`
+
+	// Damaged Chunks that could not be decoded.
+	Damaged int64 `json:"damaged,omitempty"`
+
+	// DamagedChunks Their numbers, from 0, ascending; the first 100. Chunk n begins at byte n × chunkSize of the medium.
+	DamagedChunks []int64 `json:"damagedChunks,omitempty"`
+
+	// Event Id of the image.read that says so.
+	Event Digest `json:"event,omitempty"`
+
+	// Flaws Flaws in the structure of the image that did not keep it from being decoded.
+	Flaws []string `json:"flaws,omitempty"`
+
+	// Md5 Of the medium's data, in hex.
+	Md5 string `json:"md5,omitempty"`
+
+	// Reason Of unreadable: why.
+	Reason string `json:"reason,omitempty"`
+
+	// Segments Files of the image.
+	Segments int64 `json:"segments,omitempty"`
+
+	// Sha1 Of the medium's data, in hex.
+	Sha1 string `json:"sha1,omitempty"`
+
+	// Sha256 Of the medium's data, in hex.
+	Sha256 string `json:"sha256,omitempty"`
+
+	// Size Bytes of the medium.
+	Size int64 `json:"size,omitempty"`
+
+	// State waiting: it was not decoded yet. whole: every chunk was decoded, and no stored hash differs. damaged: a chunk could not be decoded, or a stored hash differs. unreadable: it could not be decoded at all, and nothing was checked.
+	State MediaState `json:"state"`
+
+	// StoredMd5 Of the medium's data, as the imager stored it in the image.
+	StoredMd5 string `json:"storedMd5,omitempty"`
+
+	// StoredSha1 Of the medium's data, as the imager stored it in the image.
+	StoredSha1 string `json:"storedSha1,omitempty"`
+}
+
+// MediaState waiting: it was not decoded yet. whole: every chunk was decoded, and no stored hash differs. damaged: a chunk could not be decoded, or a stored hash differs. unreadable: it could not be decoded at all, and nothing was checked.
+type MediaState string
 
 // Organisation An organisation as the log has it.
 type Organisation struct {
@@ -11562,190 +11640,200 @@ func (sh *strictHandler) PutPart(w http.ResponseWriter, r *http.Request, uploadI
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1rcxs31iD8V/DyfaqcTJoUqZstqlJbsmNP5GRiP5ayqZrIOwS7T5OImgADoEUxWu1v38IB0BcSTbJ1",
-	"8SRb80kiiQbQBwfnfrnrxGI2Fxy4Vp3hXWcKNAGJ/57FMcz1J8ongJ8TULFkc80E7ww7Z9mCLhUZLzWo",
-	"XifqqHgKM2rG6eUcOsOO0pLxSef+Puq8EVwD19+xCSi9PtWnd2/IydFBn1x8f9bdPzomIiV6CnZuwjjR",
-	"U6YI5WoBcuel1FwoZhdYXY9qTePpDLgmC6anhBJFUyApy4BwOoMd10DIrM/+y5TFU7d3kZKpWJAZ5ctt",
-	"k769pJP1yS6nsAqVxVRkYKAyhVuaQMxmNIvI77nQkJwSpaXgk22LfYK5bHsadl0JcwkKuKZm+OZ17qPO",
-	"nEo6A13BKKU+we95cOW3N+ZIWOJXlIiLLxQRC04oPtuT9mFIzNLMPPV7DnLZiTrm5DrDjhvQifA/JiHp",
-	"DLXMobrR/5KQdoad/3+vxP09+6vac2Axmz+TmqU0Dux0BTTUDSz2NKd6Wm5JTen+0fFT7OgNVXCebN1P",
-	"TBW8UCQVOU8Yn5BExLlB94b9xXbWp9jflDIe2uB5caixGTL0nzIxiYiQE8qZQoyKyDUsI3yDiDANMyIk",
-	"mUjKtRlHKElAshtIiODQ9DpuE0/xPlXCdc6bL0tExA1IfKU5lfqFI4xDMlJTao5mhNsfxbnSIll2x5mI",
-	"r9UosnguhHYAueJmxuOT432iJcD6rPicGfyK/IO9Jl9dfHz7JiIeU9XXEVkg/VFzKkGRsdDTK65YAsrA",
-	"Dt+D6CnVRIG8AUW40FODIpApODVbNE/0yFsaT+04psiE3QA3/8RTiK8h6V1xD3nLLkrYO4B1HQw3HQHc",
-	"0tk8c/fDgOjb4eHL797+9/y3V9+/vqDf7F2ez3755uj9G8j/Gz5dz45++sf8/S///PvB9CJ/9/O3w07U",
-	"mdHbH4FP9LQz3O/3DbXRGqTZ1//6yk36v+sQ//rb4a9n3X/S7h/97sk3e5/vDg/uvx1+Rf4Wkb+1euTr",
-	"//FfnSjEG3KphAxxBZBgUZ4qTeZ0AgR4AklEqCJME0VZYqj6iMOtHp0SMae/59BE5WK7TBWeFWAcDfaj",
-	"zoxx/3mwttOoc9udiK75tquu2bwrcKM0684F4xpkZ5jSTIFhTIYqb77TYIZEVYbBtCIfz94iRpn/M6Ap",
-	"mVI19fhJScb4NbJbZSAwl3DTcJ/BbeAJ7vM7KWYB6sn+AP8qIkvMjTN3j3Gz7Rsr3oQOITWzPXRXb0SO",
-	"cDbbOk9gNhcaeLz8AZZhKSCmWVYwQ7MBkgppJSPH8k4NcwaqzXU2t9jA25BJAmkKFea0emcrq3fN8uFL",
-	"epwmg3iQ7nfnue7C7ZSNme4edGqX7tf/r/t/Pt8NosH+q/vA9WiBdOdpg3RlQGFEJXNelBOgMmMgnXB4",
-	"SphBPYLSotBTkFFVZFJEVZngGhzSrl204VYhiXnEK/E4y5OQKH3OE7jFF7L3BOmu5ZUQX+NEZvNaEGbn",
-	"aEJI5pdojYSt3iOB2w0vgTQOaHpKxpCJBVHsjw0bNnM9yRXSMNtBMjISRQvJiNlZn4Dy/ADLHbZ3DcsX",
-	"ilx8/OG8YUPXOM0T7OdHNmMBwfZMk5lQmiiBSgsBriUDdUqO+mSBLIyOa5do5UAznDZIQY76yLDZLJ+5",
-	"uzRj3H4q+ZPBtUlLhPyQGrF4/V0+8GyJB64seI0AQ1UzSzWTtIVkm21WpNwdUKEqFL9Q2xBV1Cd/AgT5",
-	"SKX+KZ+NISDM2O/9To1oGhHDDMmgYXtmyG7C4KCCJIN+fxuaGF02zCg+cGtAINL8Tr5CSX0w6H99ShTc",
-	"gKQZodLomGmuILGGgMPBcSN3WGcNJW9EWf/bfvfVwatXx/2XAcn04WzjE8yF1O9YBj/hRsLmhpRlTeqQ",
-	"+WlHQVziWr15kq7wdSv8fnZ/e93Pd/3o+OA+LALbHYdQvKrgu7WYUnlFma9vXfqZngCfjZC3WfSrC32n",
-	"hDpaaH7jsDCaU8mQXzRKhYbfPQlLuxSb92v2tKuoqsWTbOnneSZoslkZUKCUMw0FjjT3Mzz6SO/NDGou",
-	"uLIy1UcpxhmgeB9bLdT8S+fzjMVIF/fmdsQ3vylrFdxtQT8vrrjCLfnSas/jXBOVWwsVAso9XBq9LmIx",
-	"bxBnkXqgecAavWIhEyJ4hibDFSITEqq98n+Rz2ZUovpAk4RZgvJRijlIzQyMkKREa/TDKPkJcM1SZnQx",
-	"XjNnzSvP33VQI/4khN6dP6ZCzmhA0niH3zvtV5EE0F4rJEkgzqiEhDBdB4Cki9DrS4iB3UAS1LmNDuCw",
-	"Ut6w2IMXEjKlN+bk/NNuNTf7WIgMKDfTO+Pdzu+rgnTmtTeTl4yu//Lg5eHg1f5hCSPD144POxUWeNLv",
-	"vxycnOwfHb487J+cDCrcsB/khuWl+rW0OzqSVJ5esWQFfJ+L+cT4N4jxZbxg1QKfzlDIMsdaweYpnvI6",
-	"PtGJ0Tp3B24CmrIsoEJ9Z3/wpgcxB874JCKxkBJiM0gRJAWO1xipcOuyOKdZ1sGFSkmXuA0njAU43C2N",
-	"dWn8N3tZ0zUiMqYKjg9PnSztBGsjgUwhw/0VCGFmCiG9kU627f97M+Y+6rBkdwAXgKm/1vfOieHEaV3Y",
-	"I8iMLokCqKH2wWYsjTrmeGDrrlBa8ERtFbeZ4SAOfYoJHVxKPPEv1ITbPzLrh2iF32i7EyniuVrHafw6",
-	"IDNbCSJlUumdURDvXwABOdwGkM/aHkvx4NbaGQs8c1YF4EkvKLhV4WvfIgi3KWW8PVEwTxHKE7wTSlMN",
-	"66BrhaneDLGjfSMDmrag4vB7i7nxdcLMHX8iMxpPGYcXiiwMOUyFdJeeaTOCJ3Xe0DF0IHTt7Rer63gn",
-	"yprvJCo8J2PD/6ilg0J6Z1ptTfPAVrRgxbYsjBxc/XEE8UVwxZT2hL4F1lwa0YQ6CVcRSuYSUmYtZda8",
-	"F7h99dXWvTXoW6mMInMpRLo7UyhQpH4nV69PZRthoFjkWb/D5gflpHlzVBnj18qp1/3aiR3uP53kEHW+",
-	"swJY6yMCK0LNtbIWTCfIrZ+M+2E73f9k51uV7XZ6ZOUYyjW3CDqO17dmBSCVGWoOKpUAXW2IbsogS7yB",
-	"2rpGGCdxBlQ6o71QhgxrpjMrj6xI2SjpB8kJlPLFDmJEebnhoP/tLnIFbreFcG/eNMDr6KzQUnFIfTPV",
-	"wYE9tJW4b2iWB6jiuVYEf4oQ6BKokcI2QKswyXSGHaMi9j7RxT9AKTqBNcSycPIAKPYcRC2WpiCBx+0l",
-	"adx+qRAhyVswBURPKS9Ul9BVs08E7LtWeCu1LcUmfFX7KY+CbzA54ebqB1soHC2UNLcjr5+Zk851045W",
-	"TgG3F5Wvu+2SN0S8OMtrRI4PSSYWIFGDqYTXkIRNmF7hl+Oj8fgkedUfHNJ+ejIeJMcD2B/Ay5Pj5OWr",
-	"JI6TdHBwtJ/uH8TJwf6rwX56+OqoP3718hWFw5PDw3jFxNbvntBu+vnu+DDsOvuuonO0QqKgr+OZCM5W",
-	"+rK7hLcueISO9C2/gcxZVsJQsbalVaB8d3HxloB72Bp/BQe8DVTnEoZkTpeZoMnlcg6kakS64UmP8a4W",
-	"WqAhKfIjUbgtJlC/9j/3FJsYym9e3wARoYdCGksIzOZ62SPv82QCiVeXK9BGX2VEuDCfrffCgqiGhXcd",
-	"t7qh8cv3afJ9tvjnxfnxOTvMf2TvTxDJihcx4sqGV0FLgd9/Z/jrXQe32hl27C+dYecfb39+c/7f337b",
-	"uf98v3ocWyioiyRoib8fOHJKuSyDwmIhAzSPzucYTxE0A/EajfFDCTO6+NJaDBaGQ4v4un7J9/v7x93B",
-	"oLt/cNk/Gfb7w37/n1U8T6iGrmazILLHGVUqtB/D/q9h6Yjv0IkRRohwW6xvwv4cWqHRHnKOJjX8EU1s",
-	"KZUex+qKu/lq9oQmERWy9K0QIIx3YVxLkeRxG4OMJ4GB9aFCCDYaFfy4+8hg9+5SxjXjAdz6gfF6FEz9",
-	"5FwkUU9CBlRBUKeb5+OMxcG4j4uPP5xXXMOGlnz39pOnwzsRXCect5C5ESnlVqs4lXrZ2dmPtULN/a4c",
-	"WP1VsUdSBUnlYKtWnRLbovLiB/lD1YbUnvJkjINVa+KpFFxkYrL8S5Ce57SkPOomUAwqD9+EDGj6PVXT",
-	"Nsb258dVNHn4QBWHrsVOt6DfO3bLdFvE+14sqjjzQpFYzJdOn/S+GbKgzrRsxDBuKKr5BoMLjapDxjS+",
-	"jq442vwNptl/6IQyrozoRvWK38UyIxf6KXIdi5k1uzgl9ooz7mN2T61AwpSTASsuUhSj0KQVES1Iimhh",
-	"TV90aSNHV4RPGsCmDylJKcsMc/QB9D72lUogY1pXKQchS8hGc8eYJq9xvo1rYxaCAWY97NabYwxrjYFb",
-	"vdIqu1JpUkZx1Dlryy2usjgXfdtIZWgFKVZk9JwbnOjtRj5aBCckOTRsh/mQtTGU+Ig26VMyp0oX9k9F",
-	"dC45eogMxvXIWXXjXIxFsiRUXYMVsGMxRy8l/lZBdSskw0xBdmNUFWovhgQC0nDep3/3lqaSTIjg4VWw",
-	"rZIt4o7T7N8+SGidoA72X7XGeQlUhfJhKluYMaXQcaamQurIRYx3Z0zNqDZ0QZJMGGwXKcm5w8ghyTm9",
-	"oSyj4wwiZ7tEPceML+FfsQDVpw1agcI29V98bCT3/hRDYS2FIoouVc8hu728SDnNragji2I8hir961Xf",
-	"hmkSizxLrPJl8beIq6fLMmiejkWuy1SlnnvXYRFqiEsnmIsEziKYFNKc8w/iFhNQWoqlgxM3R/hrx74I",
-	"qnDKCo/2mDpRp9itGY6LVvhPCUQMfG2+oQXHsIzE3taFJySF8XRY4SgETWml4elJ5JVVvzUevd99iK/+",
-	"XdL2lhD0ebhkBi2IEjMwxGVdnoPbOZMhg8jPXLMM+e0KfRVz4E9PYdoIcS3dW/EOqlI1cMWwI7GbnBWU",
-	"n5yXCMOQ7OKhY/3eebVbha9gUKrzL5a+tIc7Fp/PURgCTMWJ1gCRTE8f4JTxCocR4DJ2E3C2mluWNyd2",
-	"XnXE9VWnfsXF9U53Nw87jjEAXrmMzPZuQAyNZ5gPan2CgWOurrDyVnnCNJlTPXXCmw9TJ/n80c6/9qrL",
-	"CtQq+kT5DmEY3jCbetnaDiy4pUhkDhLZvI3R25H0naM8txBST0v2l2qQCypXvdcFJzh8Zs21GvW8+1Pz",
-	"XBp+vO2BEtQf3QNIBK8hgF2XyDkxkJgqMgYqQUZE8FVLHuM3/zr4fb/7cnF2dna2o7cdlyy3HRWHtBlB",
-	"PpavuU4ejJZmtEjKCSuesJjh/BxOBqmB2NpnPlffyBps1k6x3EYl27dtVGJ9c8yoNgGP/5dGgpUz8hMF",
-	"D0PbeNQ295QTl1zl012dEEbYjE4CNI9WkpQ3cvOVKNEWckhMtwOqhGyD1fuN+bqahrOmETBNs6AZ3ZqO",
-	"fmzFl3eNFCy8Y85R//9qwCC+XoOjoLRtnmLcsRdqeUWJsRq4u4A7QaMevrcOk7SwjW2axVnQWmCrB9/u",
-	"uIJBUgHYoJahrCoeG2IuecWDsjMgrLISgECbIM4pJqbuKIG346JzKltZMgrNfCPh1DC7wIHmxSXlLrZo",
-	"0zOXbtijLLUujcs7FApsiAq10oGyTliK0FGHDCUFaSLsj4odRcQJCLDh8NsHxY4i8/m3xI42x9yWWLG2",
-	"AUPJvEfEnlBEGO861LGyJqHEedLQNLME7RJ/IUHDhLe0RG64Ndl4cTUVWSYWO0ZaOn9cq8O9hqV3smZi",
-	"0hj0HoPU7ZjZzoTimYwLQragps5b3XL8d7tySMw4xEcqWZElh7T8i5kTX0uj3NFh6grMtDsiCTfiGpLz",
-	"lr40ySZTrRrMnGgdNHiTsphqILTA350IwCczd4gCqPk1a3A2P8DDjDaXHfjthR8XtoOYPVlMq0xZAChE",
-	"TH4UkwcGRRkNaE3KqpSkCUTUtUHPmHLBWUwz8v7iw09VYLYPyGx3TdmEhez7+H1hby5yGNWQUDKmEshU",
-	"KF2Uvqps8oYlYJRY91XPHs/aJn/PhcxnG9JGnDeMzOi1NdYVdQ0WTHNQCioeK6anIi9/qRPs/UqI8/Hh",
-	"No9HMcf63v4nSJYykIZqFydXjLdCnwGNFXy1ILFQbMJXQRjVZXJtzZHoneLQI2/EzIhX9u0xzGzhHRjV",
-	"tbzfiii6JGNIhQSyFLnhdksi+LorsTwjN031iPYyOv6mTwfj/fgg+eZ10NKwJX4d72SB9AVqha7hhxX9",
-	"u52yW6XPOzFPr11uuhLVLaHe2UoH25B934owIoXZHrte4QbuiWcSDlpSE3Mvwvqi+WVNU6wd5MM0RiNz",
-	"hQTWYBCy2Yj5JbLOqcKmW41yLW/Jm+UYJHkj2QzIL5az7GB6q1wAF2pcUyusS65yZu4wtt2SN01xgdbm",
-	"VYMkU2WKrGdU6OasvV6RCLeGhNV1H6WxVHcV0FyeQauo23eDdXPcXU3KYhSOe++EbzXKtY0i1vcSOmKj",
-	"fH8qw+1aQlmigT3JJR1n0JB53cJBET6PHwUqkriac/WvcdeNDBULeYTvItYEWY3K2TzbrrnSBwdHR4eH",
-	"B/vPlint6pNU86TNLUcgNh318oHZQujA4muKyZpR+7k0rnW8Dr9iWU6hxUtilZXDo5fE1VqIrNCjtMFq",
-	"MgODI8hkRS6JWPBQAl8SqtNhJ+CVxCIkxadkLCmPp1ZIYqpHPmDE5rAIlOvCLVNGTosFTzMWo413vuwm",
-	"dEYnkKyFuEQuiAOzhsYsSYBHhFVKpJUDUaPmNItIhrVeuh6uEZnRzKAq/gt6KpIuF7qLCpz5znxAxhHh",
-	"XeyWe8OPItddkXYXjCdiEdkKNjiBQReVMhtn4zTVLuPdNDNqUkRknkHXlbSJDNQz6KJn3HwQkk6gm+ZZ",
-	"FhEtRDejcgL2X5WZdbTMuVE0k4jknOZ6Clyz8osywifnKp/PhdSQdGeQMIoWh4jY4h7dOLNGGPeRcYON",
-	"GejVbKFye82x7U2qsSILKfjExXkZPiJIIjDRbp5RxjHRVgW5SlIkZAV4ygo2DG0lPcx1QrwFGk9b+IuL",
-	"1K9QyLpBzFaG6oZ0OxsDYd7Zh+6oNQFoLiHBs+xhzAtu/9f+56baAgHIVI7LxVblUhomjuN3hokXRdc8",
-	"6OGCZAWiDp2A7u5QTQJ/dPJrmFuu38VhUfCqKI6KmqFVnLdF39nKIy1sSnm2Gyk0A+2G7N1X4dhrQ0EK",
-	"43cw4C5vyAL7/vLyI7ED6inI/ZOtUaxMZw1O6Ni7BB2zINVrW27/zJYKZcoStKAuK2kcLIz8E9YXrVbJ",
-	"JIyvRFc7kbFc8Cjtx/u0nx5DPzkcv0xPoJ8O6P74ID5MjuA43T0z/4z8/Onc5fyuv++KJVrruRru7Xmj",
-	"S9cf24TpaT7uMbHnvkl8JSO1t5GGrnB6l7ZvD6Q478hy3BKGQWEgH2dMTSF5hLIfVG/mfmIXS8m0giz9",
-	"M6v9z2vC+/PpuiF0+IS51GBPpF2w3lpBpphykghUcBdCXhNuJBGksOMl/g0gwxSCgftvb0AuK9S5sELs",
-	"bjL3L/bGLBFiU+YAls2lpgC3gBs0BEtch4pKrSVDmSkj/1obAW731T6RqQTKCuy50Bbuzuwa0OwbcsBX",
-	"AVyJ5aCajq0bdl2lv24GHtOr2BAuyTUvVZM1gwAlKSwsF1kJl7AZCeJ6teoJSYStg+58ibtmnYvrhqN6",
-	"iAXg0hFHG8fOFClzbRrwH83PDTVnbE4/Fxoil1Ks4Tac4Q9lde9ds8V2iLH027c17NOVYsZPEG/5kOo/",
-	"7VLLNJuB0nQ2b7LUmQFdHIGxkLmeCsnMEdlS7tVUuBeqmlludOSDwfGAXLIZXJgJPoGaRzXHG7mcwhIF",
-	"S4xTx8WcU7uYdRhyPTCFngeyBB3OPWriUjN6e24HD47X4V24aTZX2bOOIPPupXfDZvY4nKwjwpDE5ogs",
-	"phv6RnKegCRLZx0gc5GxeNkj78ydGXqnf1TCoH5VjHJgCRwyS6MbUnWNxzMxOmFGDQAn7Aa7IbgkVC/J",
-	"r2Ue+bdhCm0HbJJLSAIU6aHhKmVde59dGAwDjqr3PUxxjCre3vViS6/6QqxrVCZlGTQ4APCnFkzVV7AN",
-	"3uQ2ClHLZOaQnFOmHtsXbIYo7rg9q8U2Qpgz3ATZMEfFojkW/22dA/9wQ33eR9fN2dX6+mpwst9/NtOr",
-	"46b1WpXNh/KYcGIHUxQDeLhw36MrJWLRcT0FBWXpcfYQjlfS4/2jVYIcdXLOfs/BDdAyh1D9vjAYMSqk",
-	"wfkUCDdBWcxZrtHGVo0Ot8OXSK9uQGk2KUPsHAoxDjZLWoobwIFqbrbyeSUuvvL0GmZfVEJMwuk/WE0D",
-	"k38IbajYXN13EeRjqKt9ZVs+yBZHdcE89T1Wx63vMB+7nIrWXgHHGS07MywLdQgbsoaZiLMZZsmKUJ2n",
-	"hiDnFdUWaDx15UCQPFUCirPMB2dE1jGxtP60hwoP68i6uThIaKfroTkVfu/LhqiqUv5kO21fRmSVqfsf",
-	"Qnfv0mePtGPUtlojwUQQW8j++OXhydeBXAAc+K+GJJUP2FHoFNPTx0wrFDILXVBpIc0Z2KYJKLZN69xH",
-	"i+uNyStFYsq/QkFIFxALcz3ReMHFojb3Sa3Of9iOaF7qXw1mNpuy9hrzbuqbtt9t1elqkKstVnurxkN9",
-	"GFs6s/U5DeKbU315tH8QOFSlzIeQwlVR9t7/crlinVq+n47/HrMP7P27n/84H/zE3p/04KDfi/czXu9Q",
-	"cNg/Od7aLwp32gB/sw/zi1d6cGwtk1nyIQOdDrEfoBoKoy4NcRjKzcPfFrpr06bW85iNfG0m6t5Qif2i",
-	"zIzvf7l0R/t59SwrO40q0AueXRmY3urYfBRyYWYqzQeQeN1rRZx2rad2Ct8v6gXtrq4+MDvX9bBy/QHc",
-	"qmFQ5a3x+xNdkJnRuRjN0ApOiTbTeL1uDUiZ2OoNq0Z9bg8RsSbBekQNLzsPMhvPt87xNgIyaAzfFj9i",
-	"Xi3aIYrEtlhojZEuTwz9n1JMpCvv+xgJ17pCQylU9oeyVuMYFEvKRqW+yIEtOeNTdcvYRUcU1JQODCFK",
-	"joK1C9bdpQ2pqd8xFVOs6b8tIfWg/4CE1LSx9Yotfjuj8tpWFeg92vq/a9DOKX5S3wxs8R8jxVFvAqq9",
-	"+tEOAT2tkn/MuhfNiiPKcKUZfuzKY2RU6WeO6LFb21S7Hn+3JHtGr1dDjPZ38N82lDC17ZAKJ5KL4bLr",
-	"VUoE1S5Bu9I/CiYN8vPrmuTsxmHIIOVc5Hy1vt6DwD3YaY8bsIIhjj57/4uoY930W5HACqFwq4ngWAlx",
-	"DMQHJK5lbR+2smdUk9BcPFlxZzyOVpDJXfpi55uzuy1zeFQcpw3K+VIRnG61J0ppc7xxG6v1izZD8BFW",
-	"pKKqlV0lVH75idmsjTAxnHY7oz3FWGyXvOC6+JQp5K5QsiIzI4SNgdCZ4BObXeA9Dsp6Nh7CsSu69Q4G",
-	"q02c9czzVSM0Ft6AzMZLnRJuWExRboGiy6lHfO/CQX//sOxLX9GIfNPSXpLUFSDzRKgyZ9vE2EYq/SEl",
-	"1BNnn8o/rPS4X6Hfhl6iTBoRLSbWvYJtNFFjtyTM8nuhoOy7ZVe3tR0KVxEWDT+tVv0mU7STOTl4RjlL",
-	"Qdka9VjDDomxmdXaZFU+i8gCV/J4x1St7fkL1SO/uKwdh83PxHMqTqrDk5d2eAPKbeZIp2QmpKuj3v/S",
-	"fZmq3GGdRiEixblkenlhUMzFf1tlN3BTrFlIpGTvZrCHH2yn9GrxjKJPP/qtVkwiU63ntrsZ42mg59wn",
-	"DFxTBgcIZunatNo5gxiRz5VuID5wyTrergHm1nhsr+IVv+JWG6Mxsl0/vFpj0lszbDE/b3Y2CycMS8Kb",
-	"C3DFvc3qtzyZGOnCCDxYhhMrC2thrwB+00WDFvoGeeJUdGWDkukVd86g0zIrq6ibhIFIRNFFhE1a2IQr",
-	"H51EfrJVCacUiTOqtFeccjd90W307OP5kFCSCKVsj2Lb/MZfG3uHXR03ItI0YxwQTm8EN9AwOuLwineJ",
-	"5wRmfFGsfiGZ1oBJU9vq1ps5rCBWlhWcUgy7KlsAfFVYaSNfOvproiW9gQyL2qCxlYj0ipPVWuU9csbL",
-	"aur2GeWzud5ffPipNJT4fgNcC9yWkYsUgkakqQL3koz7iS/ZzJV7RLf5wcGJ+fHnyzf4NM7to8qLlD0u",
-	"NLEoPIaEFBl5RVw0FmoX+F3Or7lYcPNOWNhuDtQQaOyeSNBYBdrMbR4pfq2EsVMfVvhCEXuBcV8W0UFK",
-	"IQ16j5q6EI5cX9LDo5dfO6T0sfKjWCQwwtm8b6Ys3G3eUAEU+HzYP7RpQtj+2twVMwIDjG3J1YzFwK1U",
-	"UvT6k4Z8zGk8he5+r1+2aKx8V8Zvdt766+qCEP1N6USdG5DW89EZ9Pr2KTEHTuesM+wc9AY4ueHRSMn2",
-	"auEr91Fnb4pFzv4wP04gmF7iXzTCi4rcH91SyAkTcUr2MIjqD6Ihy5wiJmyrXyOYFT13fT21ldaR+/3+",
-	"hraR7dpFuhUC3SKxhFbPhranNM8aJYtib5XekyVT6Ax//Rx1lK9pHQyq81XfDJGnEzSY+uNCc6kDVyPE",
-	"sQawz0nCCK+oaIdq9COUZmLBbSsrmmUOOVUhr6yD/pMLc3s2yJdRiWHgx5Qj9I/6B19yTS70aRn3YlN8",
-	"F06TKMqt+gAWLC+6mC6/DJoEYi8bMUazDPZcO/C9O4xYuXf3F3+6y+AGsvuVn24GewW727uzAuX9XpnM",
-	"FsQ+I+Qe7HexezOW6ENeVdRHwhLMriQzpvXEVAM3lNnSujra/R20L3312ud1lYQdu1yEgFsOKSpnde6j",
-	"7WPRj+TVy/vPrdBdxBp0V2kJdFZHwdKtybgt3rXqzroP1TiwcOu5vFR83bvOG7t4t+yGE3on98CeG10q",
-	"OeXjCrWJDVXX1uYon7iPOm8v6WTbkzjGxn7IHTdshlZ7BD/sEhXX5rJQr0skrJRhr1yXAs/dhQmjfuXo",
-	"w5QXJYcKimP4mZMRffV2cwsqjWzV1NcMoLblOV6UK+5aQpPzFAXi1HYDsWWRObdVznD6XBuVISoi32zw",
-	"gU8kKkLujIyLAq7T/3zaxqiaUDfylZK5S71w8BuSUkBGSc2I61e8aqg0Yr9HL6ua2wrzIgOb11fp5247",
-	"A7IZ1Nq5G4ne9nP/6nBw/HVERudpFzu3j4im124/Bqt6ZFRBqhHGBLkaEGa94oBPr/iofmNGkR859rZN",
-	"lPbtu0VmprmEWmCmMxv5ya+4YZqOneJR98hZltk3s9mRHIp8FYNwNgDACrHu2AtGe8WLWOx6pWknGg76",
-	"hkgmQEY2sXG0hUq6t/2SZHL7A7b7/g4Dz1M39N9MeutYtEKCz7AJhkVMtY2g2cFubI0AP4h+fyGyu98/",
-	"/pLgdkShWnLiTwJv/7hFy92e9tj+F+GRRgjegSmWpUqCHQDtjVlg4f0xVAq7+YJATPfIT443YT4fdbo8",
-	"F55CeuoYInHfA03+jTSugR4FhDZ7SGF29JSI/ddArjN1jV0xMpvtXTbAYa7LB5ZGsettFMaKvtxO7qpj",
-	"x49M6Tc4oi1OWA/ZLhjxI6Y4t+RM7fTRoql5gE5aH+AjNMuaUIzgDDSUqxzCDNtbrh7B3p35c57cN57F",
-	"3wGPov1J4LzPD+AmJmTe6ynAa0Rd5yPYEZR7zsbcqFackdd0cq7JH2xeBD1hZ8VYJNYAgT7NdWN0SFI0",
-	"MPjOLfhlzugPNn8SMcGB6T8a8SMvv3dp2NZ421B1arTWvTv8u+3eu0z2lkhlZ37mm49ba7K0GBGoSHSk",
-	"jD8FHQj1NqkA2pX0rsC5mhYaJAO/YAXCIjUPXWI+za3McYuqCRRF0rAbNqXqivt8PlfeR0+BSZvBd0oO",
-	"+4dkMWXZSkaidRGTESa2JaCMGs3hilvt2H1pV8uApsMyZ5Ct1mb0VgiOBoCIQKZwomLPRVWBnvPEVApO",
-	"FlG6Rk/346wkYQOBrvjC+luwXnRRcM1QyCm9AcPjeBNhLE+gLQqfOwjsgsMabvUeVrmpY+9WEnhG3uxf",
-	"fKznB/98+a776unNzZflabjl4ipwPA5nYlIicFmjfi5Ug1248DJKoPHUSSDoB7YOyQxLMGP9G3Jh4+6K",
-	"jFCfYzOhjF9xCTqXXLm6D2zCOM18TmiPuKIj3nbDhb0E/p7bKqDUZczMhCyMY4oc9k/IqFKYY1RckpWS",
-	"OWXECpr7bJDcqbW0FU2l3ZD9o2PyA3sdQrwzdHS/dR3pndnotbBlCp6E9FWymxro327ZS2UQhIsAekZf",
-	"kE8BXb8EvgWrtZmehhGggzaMwZfd0LJWqeYpWIid2xCzSpbZBh5iP+/dudzkjbzaY1w7QvfWZT0/K6+2",
-	"W9uEq08lp1vExwvurPIuu7gJwmVQzgZK9xNAYikT1r8mI5doOcJIi3pTnDIMzgb2uIAgcxddP58r7kmj",
-	"K9Tac0VLyVeuew0ZVRMTRl8TgXWRe0WepJNtrngtlYLTWW2Sa1iOvg6RqDcSqIZK86rW7LEswIdVYj8/",
-	"D6Fbb1sUwKGiBWWwOdE2Gjd4hs02YXq5wVPbaRUxgymipmLBba6fTRl4/GX4hy3tXXQZY9XDLi4D13JZ",
-	"uQs+QrDRJGOD+9piy4fUqunRX8t4U3QVeXbjjU1Nb2e8wWf27syfLYwBO4+0vuE47/MDuPGuYEuqp2EK",
-	"tmuS5wlle6XdwftlDToGLg816Dzs3P5j0PnzGnQ44u8mXL2Gpdq7u4blFkLwAzYHbIdPP5hZn5cMoAQR",
-	"xicj9DwREcBuQEUXcqbXDTgJkxBrUeWILgG2CaA/YhLpswGmllsbBtBabYbnMR1s6s7SZD7IxGQvFlwx",
-	"hXLiRjNjZVhbBH0nxWwXgeFSPLM9svIODYeFpSJOjvdJBSxkLoVIn/7UPkpx42JdMAVJgg1DJXMJKbu1",
-	"lAWTUTadX626XKN8UamN1dbKlsDtLoeH6XrPK4sUL9FweBj56B2cxUnSosbesx5hrd2yr+TXdHAu2Lvn",
-	"ARA8tw8uIvyRIA2n6xlVaz2RJghWs4+zj+drhEXmnBuC46Jen4OssbKibGOYrQHnakmDRu3oQ23kX9px",
-	"vdan5Nl1oBqYK1UhNjPo2lN7d9WPW4ShD/VOyi012to6X+4omm5RvXvF0whM9Q5CXnvCNkQbj8RWdatZ",
-	"0+rAP1cqB1cl8U9qeKoXt9tkdFqtYffl7E0Ogk0RePhr5KtK2oQpF431BAiCZ0hokX0k/XF6xPBYsIoW",
-	"e3f2H6NU36Usg42XtFL5sS2mfHLL7BTOWiyD+c87XOe/7f3tSRRmA4H/aMuPpFSrJT43oWFRjC1s6S/q",
-	"fmFqd1GtyorO73+59I4bpIdvL7B227LeBFUsuKGSV/wrm/a7UsReCqHN718PyYgpNSLfkpHKx+avthrv",
-	"C0VYEpERzRP37RXPxMR/zageRWQEt/NR4Y5M2Q2QGeO5BmXL6kZk9JtmIwOWwTHRggz2X13xeEoljTWm",
-	"7qGjAqtrkDeYiYNWR9uNxbzUcd8llamQmQoJwKWrz/YcJLhWx82cXnWq2+5iseiaO9fNZYZWNlsJ5kFz",
-	"B28mli2zlVswB79S6Q/zuRVmu35ZN6qFd1AUs74E29qCqUcaThpE5re38dQGdvtrUF4QV07MF+wLOxi0",
-	"L1oWtKFuK09GzjXBsqWqyImxDaohw/gU29oTaDy94injE5Bzybw3sKjDYQMVEuzn6TRgsgi3+WS6wUBr",
-	"i68950HjAo1GVpcYbpCwjK15hhRFqlfE8mK1Jt2zUmCmUU362Y35SytIldI/z64aKcBgD1VcbTKGCa3e",
-	"s6LEzn3UIHS/hgnjrmDPn1TortcCahK6gwV/vpzU7Wseha+mO6mnOHg8MEJ9lZjgYdcv3d6d/ccpvglk",
-	"YDv7r8QnjYXUD8SEn90Cobt1uKEU4GlBsTFYiyAaz58k6sOtgSnwStX929Vr0aRiPAMk+n89bPOxrW7K",
-	"defIDki3lzLObE+P5oBBLzisV8NiyvPwpNKae0FdFM8NJD3itnnFXemsxLYCdFKry6Yts2IP9/fJaKWF",
-	"oAv/q/QRjK64r9yF6ao08+VmWCWFaWP4IqlEL17x1ei1oAD9DoH1NNj3pUMMA6f354k1/M4RzHAFCINP",
-	"myIN1ZOHGm7Yz2Wlapcz7vsuc09wpy2GlSykNOI1RB/ucsexxsvenfmDXGaeh6Ih4msuFhkkE6diVvKz",
-	"jYzuS3IapLGFj06JWr1eWO/EBQdPsaYzgTSFWPso8rWSplgBysfWjXyZx1FRFMk+kVJ5xWk1QyCzFV1d",
-	"9Q9UFRYUS0ORjGntNqqxtGsZVHzFR+sdKYt0e4xRZ5yMONzqka/R5Uq4+CaVAbLwMdcf6QMMoyVF2C4e",
-	"mwVskdSdYrKqFqZz3oLkPHlaca05oAGmS3ioVyn4suSm2ma8Ydtr3cQff7cNM0JEda2yA1e4rtmVJet+",
-	"/WxOUIG88ai11gKj6EFApfbc2Atw9d5Lucxcybrh3t5g/2Wv3+v3BsNXh4d9RBS3rzVJQFwDtwkvlQDc",
-	"Xln0yhoODHYGwGmU0JikNIaVNvPuYaORhh/FwnPKpl3oTEy6mmWuJxbT2GKazARnWmBtq3piTp7g99Zz",
-	"vsSaxZU1caKGVa0MUWmm6V/SxiKvP1RzJLryfcsqeEq3y/rDmDbrPNUwqz7lA4fWn3E8itmcXqyHWXnO",
-	"I9X6c59ASwY3Dc+VWb+BXdYcB9VdepNtGJYeN1f7k7qHvff2/vP9/w0AAP//",
+	"7L35ciM38iD8Kvj4/SLaHhcpkqIuKhwb6nZ7rPbRPS15HTFW7wisyiJhFQEaAEXRWu1r7APti20gAdRB",
+	"okiWjh57Y/6SSFbhSCTyPu5bsZjOBAeuVWt435oATUDiv2dxDDP9kfIx4OcEVCzZTDPBW8PWWbagS0VG",
+	"Sw2q04paKp7AlJrn9HIGrWFLacn4uPXwELXeCK6B62/YGJReH+rjt2/IycF+l1x8d9buHxwSkRI9ATs2",
+	"YZzoCVOEcrUAufNUaiYUsxOszke1pvFkClyTBdMTQomiKZCUZUA4ncKOcyBk1kf/ZcLiiVu7SMlELMiU",
+	"8uW2Qd9e0vH6YJcTWIXKYiIyMFCZwB1NIGZTmkXk97nQkJwSpaXg422TfYSZbHoadl4JMwkKuKbm8c3z",
+	"PEStGZV0CrqEUUp9hN/nwZnf3pojYYmfUSIuvlJELDih+G5H2pchMVMz89bvc5DLVtQyJ9cattwDrQj/",
+	"YxKS1lDLOZQX+l8S0taw9f/vFbi/Z39Vew4sZvFnUrOUxoGVroCGugfzNc2onhRLUhPaPzh8jhW9oQrO",
+	"k63riamCV4qkYs4TxsckEfHcoHvN+mI76nOsb0IZDy3wPD/U2Dwy9J8yMY6IkGPKmUKMisgNLCPcQUSY",
+	"hikRkowl5do8RyhJQLJbSIjgULcdt4jn2E+ZcJ3z+ssSEXELErc0o1K/coRxSK7VhJqjucblX8dzpUWy",
+	"bI8yEd+o68jiuRDaAeSKmxEPTw77REuA9VHxPfPwMfmRvSZfXHx4+yYiHlPVlxFZIP1RMypBkZHQkyuu",
+	"WALKwA73QfSEaqJA3oIiXOiJQRHIFJyaJZo3OuQtjSf2OabImN0CN//EE4hvIOlccQ95yy4K2DuAtR0M",
+	"Nx0B3NHpLHP3w4Do6+Hg6Ju3/5j9dvzd6wv61d7l+fSXrw7evYH5P+DjzfTgpx9n737559/3Jxfzb3/+",
+	"etiKWlN69wPwsZ60hv1u11AbrUGadf2PL9yg/7MK8S+/Hv561v4nbf/RbZ98tffpfrD/8PXwC/K3iPyt",
+	"0Stf/rf/akUh3jCXSsgQVwAJFuWp0mRGx0CAJ5BEhCrCNFGUJYaqX3O409enRMzo73Ooo3KxnaYMzxIw",
+	"Dnr9qDVl3H/ura00at21x6Jtvm2rGzZrC1wozdozwbgG2RqmNFNgGJOhypvvNJhHojLDYFqRD2dvEaPM",
+	"/xnQlEyomnj8pCRj/AbZrTIQmEm4rbnP4BbwDPf5WymmAerJ/gC/FZEl5saZu8e4WfatFW9Ch5Ca0R67",
+	"qjdijnA2yzpPYDoTGni8/B6WYSkgplmWM0OzAJIKaSUjx/JODXMGqs11NrfYwNuQSQJpCiXmtHpnS7O3",
+	"zfThS3qYJr24l/bbs7luw92EjZhu77cql+7X/6/9vz7d96Je//ghcD0aIN15WiNdGVAYUcmcF+UEqMwY",
+	"SCccnhJmUI+gtCj0BGRUFpkUUWUmuAaHtG0nrblVSGKesCUeZ/MkJEqf8wTucEP2niDdtbwS4hscyCxe",
+	"C8LsGHUIyfwUjZGw0T4SuNuwCaRxQNNTMoJMLIhif2xYsBnrWa6QhukOkpGRKBpIRsyO+gyU53tY7rC8",
+	"G1i+UuTiw/fnNQu6wWGeYT0/sCkLCLZnmkyF0kQJVFoIcC0ZqFNy0CULZGF0VLlEKwea4bBBCnLQRYbN",
+	"pvOpu0tTxu2ngj8ZXBs3RMj3qRGL1/fynmdLPHBlwWsEGKrqWaoZpCkkmyyzJOXugAplofiV2oaoojr4",
+	"MyDIByr1T/PpCALCjP3er9SIphExzJD0apZnHtlNGOyVkKTX7W5DE6PLhhnFe24NCESa38kXKKn3et0v",
+	"T4mCW5A0I1QaHTOdK0isIWDQO6zlDuusoeCNKOt/3W0f7x8fH3aPApLp49nGR5gJqb9lGfyECwmbG1KW",
+	"1alD5qcdBXGJc3VmSbrC163w+8n97bQ/3Xejw/2HsAhsVxxC8bKC7+ZiSs1Lynx16dKP9Az4bIS8zaJf",
+	"Veg7JdTRQvMbh4XRnAqG/KpWKjT87llY2qXYvF6zpl1FVS2eZUk/zzJBk83KgAKlnGkocKRzP8KTj/TB",
+	"jKBmgisrU32QYpQBivex1ULNv3Q2y1iMdHFvZp/46jdlrYK7TejHxRlXuCVfWu15NNdEza2FCgHlXi6M",
+	"XhexmNWIs0g90DxgjV6xkAkRPEOT4QqRCQnVXvm/mE+nVKL6QJOEWYLyQYoZSM0MjJCkRGv0wyj5CXDN",
+	"UmZ0MV4xZ81K79+3UCP+KITenT+mQk5pQNL4Fr932q8iCaC9VkiSQJxRCQlhugoASReh7UuIgd1CEtS5",
+	"jQ7gsFLestiDFxIyobfm5PzbbjY3+kiIDCg3wzvj3c77VUE689qbyQtG1z3aPxr0jvuDAkaGrx0OWiUW",
+	"eNLtHvVOTvoHg6NB9+SkV+KG3SA3LC7Vr4Xd0ZGk4vTyKUvg+5SPJ0a/QYyb8YJVA3w6QyHLHGsJmyd4",
+	"yuv4RMdG69wduAloyrKACvWN/cGbHsQMOOPjiMRCSojNQ4ogKXC8xkiFW6fFMc20Di5USrrEZThhLMDh",
+	"7misC+O/WcuarhGREVVwODh1srQTrI0EMoEM15cjhBkphPRGOtm2/u/MMw9RiyW7AzgHTHVb3zknhhOn",
+	"dW6PIFO6JAqggtr7m7E0apnjga2rQmnBE7VV3GaGgzj0yQd0cCnwxG+oDrd/YNYP0Qi/0XYnUsRztY7T",
+	"+HVAZrYSRMqk0jujIN6/AAJyuAsgn7U9FuLBnbUz5njmrArAk05QcCvD1+4iCLcJZbw5UTBvEcoTvBNK",
+	"Uw3roGuEqd4MsaN9IwOaNqDi8HuDsXE7YeaOP5EpjSeMwytFFoYcpkK6S8+0eYInVd7QMnQgdO3tF6vz",
+	"eCfKmu8kyj0nI8P/qKWDQnpnWmVO88JWtGD5siyMHFz9cQTxRXDFlPaEvgHWXBrRhDoJVxFKZhJSZi1l",
+	"1rwXuH3V2da9NehbKT1FZlKIdHemkKNI9U6uXp/SMsJAscizfofND8pJ8+aoMsZvlFOvu5UTG/SfT3KI",
+	"Wt9YAazxEYEVoWZaWQumE+TWT8b9sJ3uf7Tjrcp2O72ycgzFnFsEHcfrG7MCkMo8ag4qlQBtbYhuyiBL",
+	"vIHaukYYJ3EGVDqjvVCGDGumMyuPrEjZKOkHyQkU8sUOYkRxuWG/+/UucgUut4Fwb3Ya4HV0mmup+Eh1",
+	"MeWHA2toKnHf0mweoIrnWhH8KUKgS6BGCtsArdwk0xq2jIrY+UgXP4JSdAxriGXh5AGQrzmIWixNQQKP",
+	"m0vSuPxCIUKSt2AKiJ5Qnqsuoatm3wjYd63wVmhbio35qvZTHAXfYHLCxVUPNlc4GihpbkVePzMnPdd1",
+	"K1o5BVxeVGx32yWviXhxlteIHA5IJhYgUYMphdeQhI2ZXuGXo4PR6CQ57vYGtJuejHrJYQ/6PTg6OUyO",
+	"jpM4TtLe/kE/7e/HyX7/uNdPB8cH3dHx0TGFwclgEK+Y2LrtE9pOP90fDsKus29KOkcjJAr6Ol6I4Gyl",
+	"L7tLeOuCR+hI3/JbyJxlJQwVa1taBco3FxdvCbiXrfFXcMDbQPVcwpDM6DITNLlczoCUjUi3POkw3tZC",
+	"CzQkRf5JFG7zAdSv3U8dxcaG8pvtGyAi9FBIYwmB6UwvO+TdPBlD4tXlErTRVxkRLsxn672wIKpg4X3L",
+	"zW5o/PJdmnyXLf55cX54zgbzH9i7E0SyfCNGXNmwFbQU+PW3hr/et3CprWHL/tIatn58+/Ob8398/XXr",
+	"4dPD6nFsoaAukqAh/r7nyCnlsggKi4UM0Dw6m2E8RdAMxCs0xj9KmNHFl9ZisDAcWsQ31Uve7/YP271e",
+	"u79/2T0ZdrvDbvefZTxPqIa2ZtMgsscZVSq0HsP+b2DpiO/QiRFGiHBLrC7C/hyaodYeco4mNfwRTWwp",
+	"lR7Hqoq7+Wr6jCYRFbL0rRAgjHdhXEuRzOMmBhlPAgPzQ4kQbDQq+OceIoPdu0sZN4wHcOt7xqtRMNWT",
+	"c5FEHQkZUAVBnW42H2UsDsZ9XHz4/rzkGja05Ju3Hz0d3ongOuG8gcyNSCm3WsWp1MvWzn6sFWruV+XA",
+	"6q+KPZIySEoHW7bqFNgWFRc/yB/KNqTmlCdjHKxaE0+k4CIT4+VfgvS8pCXlSTeBYlB5+CZkQNPvqJo0",
+	"Mba/PK6iycMHqjh0zVe6Bf2+ZXdMN0W878SijDOvFInFbOn0Se+bIQvqTMtGDOOGoppvMLjQqDpkROOb",
+	"6Iqjzd9gmv2HjinjyohuVK/4XSwzcqGfYq5jMbVmF6fEXnHGfczuqRVImHIyYMlFimIUmrQiogVJES2s",
+	"6YsubeToivBJA9j0PiUpZZlhjj6A3se+UglkRKsqZS9kCdlo7hjR5DWOt3FuzEIwwKyG3XpzjGGtMXCr",
+	"V1plVypNiiiOKmdtuMRVFueib2upDC0hxYqMPucGJzq7kY8GwQnJHGqWw3zI2ggKfESb9CmZUaVz+6ci",
+	"ei45eogMxnXIWXnhXIxEsiRU3YAVsGMxQy8l/lZCdSskw1RBdmtUFWovhgQC0nDe5997Q1NJJkTw8ErY",
+	"VsoWccdp1m9fJLRKUHv948Y4L4GqUD5MaQlTphQ6ztRESB25iPH2lKkp1YYuSJIJg+0iJXPuMHJI5pze",
+	"UpbRUQaRs12inmOeL+BfsgBVhw1agcI29V98bCT3/hRDYS2FIoouVcchu728SDnNragii2I8hjL965R3",
+	"wzSJxTxLrPJl8TePq6fLImiejsRcF6lKHbfXYR5qiFMnmIsEziKY5NKc8w/iEhNQWoqlgxM3R/hry24E",
+	"VThlhUd7TK2ola/WPI6TlvhPAUQMfK2/oTnHsIzE3taFJyS58XRY4igETWmF4elZ5JVVvzUevV99iK/+",
+	"XdLmlhD0ebhkBi2IElMwxGVdnoO7GZMhg8jPXLMM+e0KfRUz4M9PYZoIcQ3dW/EOqlI5cMWwI7GbnBWU",
+	"n5yXCMOQ7OShY/3OebUbha9gUKrzLxa+tMc7Fl/OURgCTMmJVgORTE8e4ZTxCocR4DJ2G3C2mls2r0/s",
+	"vGqJm6tW9YqLm53u7jzsOMYAeOUyMpu7ATE0nmE+qPUJBo65PMPKruYJ02RG9cQJbz5MncxnT3b+NVdd",
+	"VqBW0ieKPYRheMts6mVjO7DgliKRGUhk8zZGb0fSd47y3EJIPSnYX6pBLqhc9V7nnGDwwpprOep597dm",
+	"c2n48bYXClB/cC8gEbyBAHZdIufEQGKqyAioBBkRwVcteYzf/mv/9377aHF2dna2o7cdpyyWHeWHtBlB",
+	"PhTbXCcPRkszWiTlhOVvWMxwfg4ng1RAbO0zn8o7sgabtVMsllHK9m0alVhdHDOqTcDj/7mRYOWM/EDB",
+	"w9A2HrXJPeXEJVf5dFcnhBE2peMAzaOlJOWN3HwlSrSBHBLT7YAqIFtj9X5jvi6n4axpBEzTLGhGt6aj",
+	"Hxrx5V0jBXPvmHPU/78aMIjbq3EUFLbNU4w79kItLykxVgN3F3AnaFTD99Zhkua2sU2jOAtaA2z14Nsd",
+	"VzBIKgAb1DKUVcVjQ8wlL3lQdgaEVVYCEGgSxDnBxNQdJfBmXHQKCdsaBf8jPtTgGGZUNrKP5Pr+RnKs",
+	"YXqBDxpwSspdxNKmdy7dY0+y/7rkMO+myHEsypVVd0BVcpUHpDoUK+hSHbt4UkQqomNALA4H9T4qIhVZ",
+	"2r8lIrU+krfAirUFGPro/Sz2hCLCeNuhjpVgCSXOP4cGnyVol04MCZo7vP0mco9bQ5AXglORZWKxY/ym",
+	"8/I1OtwbWHrXbSbGtaH0MUjdjEXuTH5eyGQhZAMa7XzgDZ//Zle+i3mM+Eop17Lgu5YrMnPia8mZO7ph",
+	"XdmaZkck4VbcQHLe0EMn2XiiVY3xFG2OBm9SFlMNhOb4uxMB+GjGDlEANbthNS7sR/it0ZKzAxe/8M+F",
+	"rStmTRbTSkPmAAoRkx/E+JGhVkavWpPdSoVuAnF6TdAzplxwFtOMvLt4/1MZmM3DPJtdUzZmIa8Bfp9b",
+	"sfPMSDUklIyoBDIRSucFtUqLvGUJGNXYfdWxx7O2yN/nQs6nG5JRnI+NTOmNNQHm1RIWTHNQCkp+MKYn",
+	"Yl78UiXY/VLg9OFgmx8lH2N9bf8dJEsZSEO185PLn7eipAGNFae1ILFQbMxXQRhVJX1tjZzo8+LQIW/E",
+	"1IhXdvcYvLbwbpHyXN4bRhRdkhGkQgJZirnhdksi+LqDsjgjN0z5iPYyOvqqS3ujfryffPU6aL/YEhWP",
+	"dzJH+hy1QtfwRy+UNjUalKMtrFsD806s+kwc/X57Z0Yiv9hdEntfvCP9iicQCxuk4aIzxGzZId9RNQFF",
+	"8rNwp2vE5/nUsA2qaUQ43Oap8Vc8ZRmc+soJJJ7M+U3Vt+SnWj3iSx9GYT1OShDGr/gLuN9xTRf1SYvV",
+	"bVrrK75zWlQzmtIlmdBbICm4En1FLlj/6LC5pzKh5rQC3tI3ZuZcJVuH4xOjAty8dpag5YxJwrH6gdoS",
+	"BNDrdjsEByKcjGDMuDLiLpYk4OT//G+SA74K4eeMGGgazZ/RRSh+z3ztb47Sch7reYH+9l7hgSTMHscN",
+	"wIwwbeEzAmSHxfHkm9tCO6LWNDkIOqsDt86WQ1wJ0O6dDA5pfNIfnPST/v7gKD7s7x+MBkn/sNfrHQ/C",
+	"clqti9x6Y+kogyFZTFaSs7WccyNNBaV+BeO60EiWFTcsN/A9AYHVhPaeArP04Kif7J8cphRO+t3Dw/7x",
+	"UW+QjvoxdLvpUR9OBmm/f3Ccbs7beOzsB8cnvdHB6KDfTw6StHt8mHTTtDvq9brpKDlJ+r3RaJDGR73D",
+	"fZruD5Lucf/4kPbheHCYHo6gux9c1a6krZpb1T05bA78sA66oEwzPh56j7u5Ip7sL0F3bHmqoSH3cul4",
+	"hPW/4zM2loULorSQmLiuJiTBpBLVIY5iDTdyF1c6MThAGa1ZmKgaukWzzC/E6r1mhb4eYMlf4Dabe+8L",
+	"Wh61iqmCwQp2eT/ufumdVoz3RvrdYWhx9T7VzHTR4K48cqpgYENI3Hm/4sRo5jEoq6M72Qq8iX4TXygv",
+	"CY33jQzZG0oYNdIDUYTbngBYUn7dGy9kC2moPBk1IGx0N7+smdsrB/k4s/v3ELS2hzO5zELML5GN8Mkd",
+	"4+VUoYI8v1mOQJI3kk2B/GIv+Q7+y5K87/K1KlZUG9dUOjN3GNtuyZu65ArrOKxAkqmizojXyzFWrLK9",
+	"vJrAGhKW532Sgba8qoCh9gWMqFUnebD4oLurSVHRyxkrdsK3CuXapgBW1xI64g9U6o9FzkJDKEuMUkjm",
+	"0jCZmvI1DaI8wufxg0BNC2dz8ZJrxoSNcgJWQwvfRVQtVmXALVLHjgVn9vcPDgaD/f6LlZtxRd7KxWbM",
+	"LUcg1h318pEp106pX7XDrkUGvJSBeR2vw1ssalI12CSWqhscHBFXsCqyNh6lDVaTKaD6ieRkLolY8FAV",
+	"hCRU7MwOwEvZ2UiKT8lIUh5PrE2IqQ55j2kvwzzboA13TGkVkVjwNGMxOspny7aT7dbihCMXCYup1yOW",
+	"JMAjwkp1ZosH0YHAaRaRDAvmtT1cIzKlmUFV/Bf0RCRtLnQb7dXmO/MBGUeEd7FdrA0/irlui7S9YDwR",
+	"i8iWAcQBDLqolNlgZWeYbzPeTjM2nuiIyHkGbVcXMDJQz6CN4YURCn50DO10bsRhLUQ7o3IM9l+VmXly",
+	"TTAic07negJcs+KLIkx6ztV8NhNSQ9JGFyw6WCJiK6S148z6nNxHxg02ZqBXU66L5dUnCNZ5AhRZSMHH",
+	"Llje8BFBEoG62SyjjGO1EhXkKkme1R7gKSvYMLTliDFhHPEWaDxpEHSX58+HTBwGMRt5+2tqFthAUrNn",
+	"H/+s1gSgmYQEz7KDgcO4/F+7n+oKNAUgUzouF6A+l9IwcXx+Z5h4UXQtDDFc1TVH1KET0N0dqkjgT64g",
+	"EuaW63dxmFcNzSvMoyHc+gm2pTDY8m0NXGjzbDdSaB60C7J3X4UT2AwFyX39wayFeU0q/XeXlx+IfWDV",
+	"1rDVsMd0VhPJF/u4KscsSPnaFss/s/XWmbIELWi6lzQOdpf4CYu0l0uN59bAPEXNiYwlW07ajfu0mx5C",
+	"NxmMjtIT6KY92h/tx4PkAA7T3csbnZGfP567winr+11xvGs9U8O9Pe9javtjGzM9mY86TOy5bxJfDlLt",
+	"baShK5ze1T6yB5Kfd2Q5bgHDoDAwH2VMTSB5grIfVG9mfmCXkMK0giz9M6v9L+ux/PPpuiF0+IgFacCe",
+	"SLOMh7WqljHlJBGo4C6EvCHcSCJIYUdL/BtAhgkEsx/fohWyoM65FWL3CAG/sTdmihCbMgewrK/X6Q2h",
+	"ECPBEjehypxrGeVmyMhvayPA7bqaZ4MXQFmBPRfawt15mQOafU0hnVUAlwJiqaYjG3W2rtLf1AOP6VVs",
+	"CNc1nRWqyZpBgJIUFpaLrMSc2rROcbNaOo4kwjaTcaFTu5buETc1R/UYC8ClI47Wb8pyn1Uw9qLwttcU",
+	"7rOFkbjQELm6LBruwmWSoGiRsmvK/Q6JKn75thFQutIR4hmSVh5TQrFZfr5mU1CaTmd1ljrzQBufwISS",
+	"uZ4IycwR2X445XoCr1S5PI/Rkfd7hz1yyaZwYQb4CGoWVeKMyOUElihYYrIfTuZi+PJRh6FIC6bQC4/e",
+	"maA7to5LTenduX24d7gO7zwqZXOpYhv3YvZeBHPY9GiHk1VEGJLYHJHFdEPfyJwnIMnSWQfITGQsXnbI",
+	"t+bODH2MY1TAoHpVjHJgCRwyS6MbUnWDxzM2OmFGDQDH7BZbSrlKHl6SX0vf9rthCm0HbDyXkAQo0mOj",
+	"c4vmQL5EQzCXKirf9zDFMap4c9eLrV/vq9mvUZmUZVDjAMCfGjBV3wYgeJObKEQNK8KE5JyifovdYD1E",
+	"ccXNWS32YsTCK3WQDXNUrDxo8d8Wi/Iv1zQ5eHLxwV2tr8e9k373xUyvjptWC37XH8pTcrIcTFEM4OHq",
+	"x08uN42dW/QEFBT9W9hjOF5Bj/sHqwQ5as05+30O7gEt5xAqghwGIwbB1jifAtG1KIs5yzXa2Mouc/v4",
+	"EunVLSjNxkVGgUMhxsGWmpHiFvBBNTNL+bSSXFh6ew2zL0oRteEcaixJhrFjhNa0vSivO49pNtTVbtnW",
+	"YLQV5l3scnWN5efWVzgfucTUxl4BxxktOzMsC3UIG6mAUQ3TKZYaEaFimTWZYiuqLdB44mqqIXkqZWVl",
+	"mY9FjaxjYmn9aY8VHtaRdXOFtdBK1yORS/ze115TZaX82VbavBbbKlP3P4Tu3qVPwW3GqG3Ja4LZtLYb",
+	"0OHR4OTLQEIlPvivmkzf99iW8RRr/IyYVjZS0+uCGBiirFcfU06omqwEiombjRnAeXbvv0Ix1xcQC3M9",
+	"0XjBxaIy9kmlWVLYjmg29a8aM5vN+3+NycvVRdvvtup0FchVJqvsqvZQH8eWzmyRc4P45lSPDvr7gUNV",
+	"ynwIKVwlZe/dL5cr1qnlu8no7zF7z959+/Mf572f2LuTDux3O3E/49U2TzZibEvTTVxpDfzNOswvXunB",
+	"ZyvlYCQfMtDpEJsqq6Ew6tIQH0O5efjbQrdt7vl6fJWRr81A7VsqsemmGfHdL5fuaD+tnmVppVEJesGz",
+	"K/LwGh2bT7rKzUyF+cBFxq2L065/5045kHnRxd3V1UeWOHGNQF2TJTdrGFTzxvj9kS7I1OhcjGZoBadE",
+	"m2G8XrcGpExs9YaVk1y2h4hYk2A1ooYX7ZuZTV9Y53gbARk0hm+LHzFbi3aIIrF9qhpjpEu2R/+nFGPp",
+	"eiQ8RcK1rtBQHrr9oSh4PQLFkqLbu68UZev2+XonRaqGIwoY8GtDpT9F20Oqa+t7fMNUTLEx0raqHvvd",
+	"R1T1SGv719kOAlMqb2xpps6Trf+7Bu2c4if1Vc8mfhgpjnoTUGXrBzsE9DQKtDfzbkm5gMIMP3I1xjKq",
+	"9AtH9NilbWoAhL9bkj2lN6shRv0d/Lc1deBtT8ncieRiuOx8pRSLyiVolg1RH4b/uiI5u+cwZJByLuZ8",
+	"tUjxo8Dd22mNG7CCIY6+eBOxqGXd9FuRwAqhcKeJ4JgCNALiAxLXSt8MGtkzyjn3Lp4svzMeR0vI5C59",
+	"vvLNJXIsc3hSHKcNyvlcEZxutmfK4He8cRur9ZPWQ/AJVqS8NKidJdTD4pnZrI0wMZx2O6M9xVhsl6vp",
+	"WiEWdXhctwlFpkYIGwGhU8HHNpnSexyU9Ww8hmOXdOsdDFabOOuZ56tGaMy9AZmNlzp1iYq+ZhVFl1OH",
+	"+AbQvW5/4KpaVjUi3/m9kyRVBci8ESpv3rQOSC2Vfp8S6omzr4c0LKpvrtJvQy9RJo2IFmPrXsFe5Kix",
+	"WxJm+b1QUDQvtbPbAlm5qwg7r5yWW6eQCdrJnBw8pZyloGyjH8wBtBmlIiXWJqvm04gscCaPd8zmaXgM",
+	"e6U65BeXpOyw+YV4TslJNTg5so/XoNxmjnRKpkK6ZjTdz93csswd1mkUIlI8l0wvLwyKufhvq+wGboo1",
+	"C4mU7N329vCDzZkqVyDr+O7P6LdaMYlMtJ7ZFrGMp4HGvR8xcE0ZHCBYlMRWEZkxiBH5XP0r4gOXrOPt",
+	"BmBmjcf2Kl7xK261MRoj2/WPlwt1e2uGrYjszc5m4oRhXx1zAa64t1n9Nk/GRrowAg/WMsf2DFrYK4Df",
+	"tNGghb5BnjgVXdmgZHrFnTPotEhCz4tPYiASUXQRYac7NubKRyeRn2xp5wlF4owq7RWn3A2ft2w/+3A+",
+	"JJQkQikGMu8g6K+NvcMuEY2INM0YB4TTG8ENNIyOOLzibeI5gXk+7/izkExrwKSpbc1/zBhWECtqM08o",
+	"hl0VfZS+yK20ke+/8SXRkt5ChpUB0dhKRHrFyWrDlw4540VLGvuO8tlc7y7e/1QYSnzTJq4FLsvIRQpB",
+	"I9JUgdsk437gSzZ1NbPRbb6/f2J+/PnyDb6NY/uo8rxCgc1SNCg8gqRIes/jorHbjcDv5vyGiwU3e8Lq",
+	"wDOghkBjC2qCxirQZmzzSv5rKYyd+rDCV4rYC4zrsogOUgpp0Pu6rpXztWvuPjg4+tIhpY+Vv45FAtc4",
+	"mvfNFN1PzA4VQI7Pg+7ApgmlBll9MjMGGNvE+YzFwK1UkjdMloZ8zGg8gXa/0y36XJe+K+I3W2/9dXVB",
+	"iP6mtKLWLUjr+Wj1Ol37lpgBpzPWGrb2Oz0c3PBopGR7lfCVh6i1N8FKsX+YH8cQTC/xG43woiL3R7cU",
+	"csJEnJI9DKL6g2jIMqeICYVCjBHMEPDnidEDbFHalf7b/W53Q+/tZj233QyBlttYh7RjQ9tTOs9qJYt8",
+	"baUG3gVTaA1//RS1lG8MEgyq86VzDZGnYzSY+uNCc6kDVy3EsZGCz0nCCK8o7ylv9COUZmLBbT9QmmUO",
+	"OVUur6yD/qMLc3sxyBdRiWHgx5Qj9A+6+59zTi70aRH3YiuaLJwmkdes9wEsWDEDU/Q/B5oEYi9rMUaz",
+	"DPaAa8lA7d1jxMqDu7/4030Gt5A9rPx029vL2d3evRUoH/aKZLYg9hkhd7/fxnoTWOd4YsuXuHo92MfC",
+	"9bXAtJ6YauCGMltaV0W7v4P29UNf+7yugrBjq7AQcItH8vKjrYdo+7PoR/Lq5cOnRuguYg26rbQEOq2i",
+	"YOHWZNxWQF11Zz2ESjpZuHVcXipu9771xk7eLloKhvbkXthzTxdKTvG6Qm1iQ+natTGKNx6i1ttLOt72",
+	"Jj5jYz/kjgs2j+apbo++RPm1uczV6wIJS71sStclx3N3YcKoXzr6MOVFyaGE4hh+5mRE3wLH3AKfTmJr",
+	"IrgSSdQWacGLcsVtN4sOOU9RIE5tSzXbW4JzWyoWh59rozJEeeRbUSYBbTw+5M7IuCjgOv3Pp21clxPq",
+	"rn27Ce5SLxz8hqQQkFFSM+L6FS8bKo3Y79HLqua2TpDIwOb14eYwG47Y9spsCqdEGXmAogXcSPQo5JEv",
+	"Br3DLyNyfZ62P5oXrommN249Bqs65LqEVNcYE+RKXpn58gM+veLX1RtzHfknR962idK+3VtkRppJqARm",
+	"OrORH/yKG6bp2CkedYecZZndmc2O5JDnqxiEswEAVoh1x54z2iuex2JX23U40bDXNUQyAXJtExuvt1BJ",
+	"t9vPSSa3v4BnuMuD56l79N9MeqtYtEKCz7CTmEVMtY2g2YfdsxUC/Cj6/ZnIbr97+DnB7YhCueTEnwTe",
+	"/nWLlru97bH9L8IjjRC8A1MsSpUE2yjbG7PAIj4jKNWx9fUPme6Qnxxvwnw+WhQYchTSU8cQifsOaPJv",
+	"pHE19CggtNlDCrOj50TsvwZynakbbC2W2Wzvoosgc63SsDSKnW+jMBZTB3knd1Wx4wem9Bt8oilOWA/Z",
+	"LhjxA6Y4N+RMzfRRswV0DwbopPUBPkGzrAjFCM5AV97SIUyxR/jqEezdmz/nyUPtWfwd8CianwSO+/IA",
+	"rmNCZl/PAV4j6jofwY6g3HM25lq14oy8puNzTf5gszzoCdtTxyKxBgj0aa4bo0OSooHBN27Cz3NGf7DZ",
+	"s4gJDkz/0YifePm9S8P2F96GqhOjte7d499t995lsjdEKjvyC998XFqdpcWIQHmiI2X8OehAqEFcCdCu",
+	"L0oJzuW00CAZ+AULLuepeegS82luRY5bVE6gyJOG3WMTqq64z+dz5X00FpfFDL5TMugOyGLCspWMROsi",
+	"JteY2JaAMmo0hytutWP3pZ0tA5oOi5xBtlqK2lshOBoAIgKZAltg2K05ryrQcZ6YUn3tPErX6On+OStJ",
+	"2ECgK76w/hYseZgXXDMUEgsFKwBeRxiLE2iKwucOArvgsIY7vYdVbqrYu5UEnpE3/YsP1fzgny+/bR8/",
+	"v7n5sjgNN11cBo7H4UyMCwQuGv3MhKqxC+deRgk0njgJBP3A1iGZYccJrH9DLmzcXZ4R6nNsxpTxKy5B",
+	"zyVXru4DGzNOM58T2iGu6Ii33XBhL4G/57boOXUZM1Mhc+OYIoPuCbkuFea4zi/JSsmcImIFzX02SO7U",
+	"WtpmdJkJmuRmov7BIfmevQ4h3hk6urFnUStv1/Ba2DIFz0L6StlNNfRvt+ylIgjCRQC9oC/Ip4CuXwLf",
+	"x97aTE/DCNBCG0bv8y5oWalU8xwsxI5tiFkpy2wDD7Gf9+5dbvJGXu0xrhmhe+uynl+UV9ulbcLV55LT",
+	"LeLjBXdWeZddXAfhIihnA6X7CSCxlAnbfZBrl2h5jZEW1c6CRRicDexxAUHmLrqmiFfck0ZXqLXjipaS",
+	"L1wLQHJdTky4/pIIbAPRyfMk864AlVQKTqeVQW5gef1liES9kUA1lDqANmaPRQE+rBL76WUI3XrvxwAO",
+	"5b0agh0et9G43gsstg7TiwWe2nb1iBlMETURC25z/WzKwNMvw4+2k0neqpWVDzu/DFzLZeku+AjBWpOM",
+	"De5rii3vU6umR38t403eRO3FjTc2Nb2Z8Qbf2bs3f7YwBmy01viG47gvD+Dau4J9PZ+HKdjWk54nFD0q",
+	"dwfv5zXoGLg81qDzuHP7j0Hnz2vQ4Yi/m3D1BpZq7/4GllsIwffYYbkZPn1vRn1ZMoASRBifjNDzTEQA",
+	"mx9idVpXfWzNgJMwCbEWZY7oEmDrAPoDJpG+GGAqubVhAK3VZngZ08GmZnR15oNMjPdiwRVTKCduNDOW",
+	"HmuKoN9KMd1FYLgUL2yPLO2h5rCwVMTJYZ+UwEJmUoj0+U/tgxS3LtYFU5Ak2DBUMpOQsjtLWTAZZdP5",
+	"VarL1coXpdpYTa1sCdztcniYrveyski+iZrDw8hH7+DMT5LmNfZe9Aipnb6ormbOs+7gXLB3xwMgeG7v",
+	"XUT4E0EaTtczqtZ6Ik0QrGYdZx/O1wiLnHNuCI6Len0JssaKirK1YbYGnKslDWq1o/eVJ//Sjuu1PiUv",
+	"rgNVwFyqCrGZQVfe2rsvf9wiDFWqRTTWaCvzfL6jqLtF1e4VzyMwVTsIee0J2xBtPBJb1a1iTasC/1yp",
+	"ObgqiX9Sw1O1uN0mo9NqDbvPZ29yEKyLwMNfI19V0iZMuWisZ0AQPENC8+wj6Y/TI4bHglW02Lu3/xil",
+	"+j5lGWy8pKXKj00x5aObZqdw1nwazH/e4Tr/be9vz6IwGwj8R1t+IqVaLfG5CQ3zYmxhS39e9wtTu/Nq",
+	"VVZ0fvfLpXfcID18e4G125bVnu9iwQ2VvOJf2LTflSL2UmBf0+WXQ3LNlLomX5NrNR+Zv9pqvK8UYUlE",
+	"ruk8cd9e8UyM/deM6uuIXMPd7Dp3R6bsFsiU8bkGZcvqRuT6N82uDVh6h0QL0usfX/F4QiWNNabuoaMC",
+	"q2uQN5iJg1ZH243FbOqw65LKVMhMhQTg0tVnewkSXKnjZk6vPNRde7FYtM2da89lhlY2WwnmUWMHbyaW",
+	"LbOVWzAHv1TpD/O5FWa7fl43qoV3UBSzvgTb2oKpJxpOakTmt3fxxAZ2+2tQXBBXTswX7As7GLQvWha0",
+	"oW4rT0bONcGypSrPiRktXRL4EGtyUAlYuOGKp4yPQc4k897AvA6HDVRIsH2504DJItzVnOkaA60tvvaS",
+	"B40T1BpZXWK4QcIituYFUhSpXhHL89nqdM9SgZlaNeln98xfWkEqlf55cdVIAQZ7qPxqkxGMafme5SV2",
+	"HqIaofs1jBl3BXv+pEJ3tRZQndAdLPjz+aRuX/MofDXdST3HweOBEeqrxAQPu3rp9u7tP07xTSAD20R6",
+	"JT5pJKR+JCb87CYI3a3BhlKApznFxmAtgmg8e5aoDzcHpsArVfVvl69FnYrxApDo/vWwzce2uiHXnSM7",
+	"IN1eyjizPT3qAwa94LBeDYspz8OdeJ23z/PV2TrELfOKu9JZiW0F6HuQ20jZIit20O+T65UWgi78r9RH",
+	"MLrivnIXpqvSzJebYaUUpo3hi6QUvXjFV6PXggL0twis58G+zx1iGDi9P0+s4TeOYIYrQBh82hRpqJ49",
+	"1HDDei5LVbuccd93mXuGO20xrGAhhRGvJvpwlzuONV727s0f5DKzeSgaIr7hYpFBMnYqZik/28joviSn",
+	"QRpb+OiUqNXrhfVOXHDwBGs6E0hTiLWPIl8raYoVoHxs3bUv83idF0Wyb6RUXnFazhDIbEVXV/0DVYUF",
+	"xdJQJGNau4VqLO1aBBVf8ev1jpR5uj3GqDNOrjnc6Wtfo8uVcPFNKgNk4cNcf6CPMIwWFGG7eGwmsEVS",
+	"d4rJKluYznkDkvPsacWV5oAGmC7hoVql4POSm3Kb8Zplr3UTf/rdNswIEdW1yg5c4apmV5Ss+/WTOUEF",
+	"8taj1loLjLwHAZXac2MvwFV7L81l5krWDff2ev2jTrfT7fSGx4NBFxHFrWtNEhA3wG3CSykAt1MUvbKG",
+	"A4OdAXAaJTQmKY1hpc28e9lopOFXsfCcsmkXOhPjtmaZ64nFNLaYJlPBmRZY26qamDNP8HvrOV9izeLS",
+	"nDhQzaxWhig10/SbtLHI6y9VHImufN+yDJ7C7bL+MqbNOk81TMtv+cCh9Xccj2I2pxfrYZbe80i1/t5H",
+	"0JLBbc17RdZvYJUVx0F5ld5kG4alx83V/qTuZe+9ffj08H8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

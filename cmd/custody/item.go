@@ -25,6 +25,7 @@ type shownItem struct {
 	Fields   map[string]string   `json:"fields,omitempty"`
 	Artifact *custody.Artifact   `json:"artifact,omitempty"`
 	Fixity   *desk.Fixity        `json:"fixity,omitempty"`
+	Media    *desk.Found         `json:"media,omitempty"`
 	Grants   []desk.GrantSummary `json:"grants,omitempty"`
 	Events   []desk.EventLine    `json:"events,omitempty"`
 }
@@ -32,7 +33,7 @@ type shownItem struct {
 func showItem(it desk.Item) (shownItem, error) {
 	fields, err := readFounding(it.ID, it.Document)
 	return shownItem{ID: it.ID, Case: it.Case, Parent: it.Parent, Class: it.Class, State: it.State, Holder: it.Holder, To: it.To,
-		Fields: fields, Artifact: it.Artifact, Fixity: it.Fixity, Grants: it.Grants, Events: it.Events}, err
+		Fields: fields, Artifact: it.Artifact, Fixity: it.Fixity, Media: it.Media, Grants: it.Grants, Events: it.Events}, err
 }
 
 func (s shownItem) name() string {
@@ -85,7 +86,7 @@ func (a *app) itemList() *cobra.Command {
 
 func (a *app) itemShow() *cobra.Command {
 	return examples(&cobra.Command{Use: "show ITEM", Short: "Show an item, its stored copy and its chronology",
-		Long: "Show an item: where it stands, how the service last found its stored copy when it read it back block by\nblock (the bad blocks are named, with their bytes), when that is due again, and its chronology.", Args: cobra.ExactArgs(1),
+		Long: "Show an item: where it stands, how the service last found its stored copy when it read it back block by\nblock (the bad blocks are named, with their bytes), when that is due again, what it found in an E01 when it\ndecoded it (hashes of the medium's data, damaged chunks with their bytes), and its chronology.", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.desk(cmd.Context(), want{})
 			if err != nil {
@@ -112,6 +113,7 @@ func (a *app) itemShow() *cobra.Command {
 					fmt.Fprintf(w, "sha256  %s\nsize    %d bytes\n", s.Artifact.SHA256, s.Artifact.Size)
 				}
 				s.printCopy(w)
+				s.printMedia(w)
 				printFields(w, s.Fields)
 				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 				for _, e := range s.Events {

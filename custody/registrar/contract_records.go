@@ -186,6 +186,7 @@ type Item struct {
 	Head        Head
 	Artifact    *ArtifactSummary // class digital only
 	Fixity      *Fixity          // class digital only
+	Media       *Media           // of an image that the service decodes; else nil
 	Grants      []Grant
 	Details     []Detail // of the founding event, corrections applied
 	Events      []EventSummary

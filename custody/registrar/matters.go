@@ -194,6 +194,9 @@ func (r *Registrar) itemView(ctx context.Context, c Caller, ch *docket.Chain) (I
 		if out.Fixity, err = r.fixity(ctx, ch.ID); err != nil {
 			return Item{}, err
 		}
+		if out.Media, err = r.media(ctx, ch.ID, st.Format); err != nil {
+			return Item{}, err
+		}
 	}
 	show, err := r.discloses(ctx, c, founding)
 	if err != nil {

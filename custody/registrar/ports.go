@@ -73,6 +73,8 @@ type Ledger interface {
 	Undestroyed(ctx context.Context) ([]docket.Artifact, error)
 	// Fixity tells how the copy of an item's artifact was last found.
 	Fixity(ctx context.Context, item custody.ID) (docket.Fixity, error)
+	// Image tells how it stands with the media data of an item's artifact.
+	Image(ctx context.Context, item custody.ID) (docket.Image, error)
 	ArtifactsBySHA256(ctx context.Context, sum evidence.Digest) ([]docket.Artifact, error)
 	Report(ctx context.Context, id custody.ID) (docket.Report, error)
 	ReportFile(ctx context.Context, id custody.ID, name string) (docket.ReportFile, error)

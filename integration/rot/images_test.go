@@ -126,6 +126,9 @@ func TestImagesAreDecoded(t *testing.T) {
 	if n := p.undecided(t); n != len(items)+1 || len(p.events(t, items["plain"], custody.KindImageRead)) != 0 {
 		t.Fatalf("with decode_images off, %d artifacts wait, and %v was said", n, p.events(t, items["plain"], custody.KindImageRead))
 	}
+	if m := p.media(t, items["plain"]); m == nil || m.State != "waiting" || m.MD5 != "" {
+		t.Errorf("before it was decoded the image is shown as %+v", m)
+	}
 	p.stored(t, items["rotten"]).spoil(t, 1)
 
 	stage.Stop(t, p.svc)
@@ -172,6 +175,17 @@ func TestImagesAreDecoded(t *testing.T) {
 	}
 	if b := read["cut"]; b.Outcome != custody.ImageUnreadable || b.Reason != custody.UnreadableTruncated || b.Found != nil {
 		t.Errorf("a truncated image: %+v", b)
+	}
+
+	// Whoever may see an item is told.
+	for name, want := range map[string]desk.Found{"plain": {State: "whole"}, "flipped": {State: "damaged", Damaged: 1}, "cut": {State: "unreadable", Reason: "truncated"}, "rotten": {State: "waiting"}} {
+		m := p.media(t, items[name])
+		if m == nil || m.State != want.State || m.Reason != want.Reason || m.Damaged != want.Damaged || (m.MD5 != "") != (name == "plain") || m.Event.IsZero() != (name == "rotten") {
+			t.Errorf("%s is shown as %+v", name, m)
+		}
+	}
+	if m := p.media(t, items["raw"]); m != nil {
+		t.Errorf("a raw image is shown as decoded: %+v", m)
 	}
 
 	// The imager's words are in the image's dossier, as details.
@@ -224,6 +238,16 @@ func TestImagesAreDecoded(t *testing.T) {
 			}
 		}
 	}
+}
+
+// media is what an item is shown with.
+func (p *place) media(t *testing.T, item evidence.Digest) *desk.Found {
+	t.Helper()
+	it, err := p.cast.Investigator.Desk.Service.Item(stage.Context(t), item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return it.Media
 }
 
 // undecided is how many artifacts were not looked at yet.

@@ -156,6 +156,13 @@ func (p *ids) item(it wire.Item) Item {
 			out.Fixity.Blocks = append(out.Fixity.Blocks, p.count(n))
 		}
 	}
+	if m := it.Media; m != nil {
+		out.Media = &Found{State: string(m.State), Event: p.some(m.Event), Reason: m.Reason, Size: p.count(m.Size), Segments: p.count(m.Segments), SHA256: m.Sha256, SHA1: m.Sha1, MD5: m.Md5,
+			StoredSHA1: m.StoredSha1, StoredMD5: m.StoredMd5, ChunkSize: p.count(m.ChunkSize), Damaged: p.count(m.Damaged), Flaws: m.Flaws}
+		for _, n := range m.DamagedChunks {
+			out.Media.Chunks = append(out.Media.Chunks, p.count(n))
+		}
+	}
 	for _, g := range it.Grants {
 		out.Grants = append(out.Grants, GrantSummary{ID: p.one(g.Id), Leaf: p.one(g.Leaf), Scope: string(g.Scope), Expires: g.Expires})
 	}

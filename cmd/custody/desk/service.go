@@ -173,6 +173,7 @@ type Item struct {
 	To       *custody.Party // in transit: the recipient
 	Artifact *custody.Artifact
 	Fixity   *Fixity // of class digital only
+	Media    *Found  // of an image that the service decodes
 	Grants   []GrantSummary
 	Events   []EventLine // only where one item was asked for
 }
@@ -189,6 +190,25 @@ type Fixity struct {
 	Looked  uint64          `json:"looked,omitempty"`    // of so many
 	Whole   time.Time       `json:"whole"`               // when it was last found as deposited: read back, or received
 	Due     *time.Time      `json:"due,omitempty"`       // when it is read back next
+}
+
+// Found is what the service says that it found in an image when it decoded it;
+// the event is in the item's dossier. Hashes are of the medium's data.
+type Found struct {
+	State      string          `json:"state"` // waiting, whole, damaged or unreadable
+	Event      evidence.Digest `json:"event,omitzero"`
+	Reason     string          `json:"reason,omitempty"`
+	Size       uint64          `json:"size,omitempty"` // of the medium, bytes
+	Segments   uint64          `json:"segments,omitempty"`
+	SHA256     string          `json:"sha256,omitempty"`
+	SHA1       string          `json:"sha1,omitempty"`
+	MD5        string          `json:"md5,omitempty"`
+	StoredSHA1 string          `json:"storedSHA1,omitempty"` // by the imager, in the file
+	StoredMD5  string          `json:"storedMD5,omitempty"`
+	ChunkSize  uint64          `json:"chunkSize,omitempty"` // bytes
+	Damaged    uint64          `json:"damaged,omitempty"`   // chunks
+	Chunks     []uint64        `json:"damagedChunks,omitempty"`
+	Flaws      []string        `json:"flaws,omitempty"`
 }
 
 // EventLine is a line of an item's chronology.
