@@ -26,7 +26,7 @@ func TestCosignOnAStory(t *testing.T) {
 	s := rulingtest.Recovered(t)
 	book := verifytest.Open(t, s.Story)
 	book.Witnesses = append(book.Witnesses, verifytest.NewWitness("witness.example.org"))
-	d := book.Dossier(s.Case, s.Phone, s.Disk, s.Image, disposed(t, book))
+	d := book.Dossier(s.Case, s.Phone, s.Disk, s.Image, itemOf(t, book, custody.KindDisposed), itemOf(t, book, custody.KindImageRead))
 	showTimes(t, book, d)
 	log, err := custody.ParseLogDocument(d.Log)
 	if err != nil {
@@ -59,19 +59,19 @@ func TestCosignOnAStory(t *testing.T) {
 	}
 }
 
-// disposed is the item that was disposed of.
-func disposed(t *testing.T, book *verifytest.Book) custody.ID {
+// itemOf is the item that the story's event of that kind is about.
+func itemOf(t *testing.T, book *verifytest.Book, kind custody.Kind) custody.ID {
 	t.Helper()
 	for _, s := range book.Sealed {
 		st, err := custody.Decode(s.Envelope.Payload)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b, is := st.Predicate.Body.(*custody.Disposed); is {
-			return b.Item
+		if st.Predicate.Kind == kind {
+			return custody.ItemsOf(st.Predicate.Body)[0]
 		}
 	}
-	t.Fatal("the story disposes of nothing")
+	t.Fatalf("the story has no %s", kind)
 	return custody.ID{}
 }
 
