@@ -261,7 +261,7 @@ func TestRunningService(t *testing.T) {
 		{"GRANT custody_owner TO custody_app", "REVOKE custody_owner FROM custody_app", "role."},
 		{"ALTER ROLE custody_app BYPASSRLS", "ALTER ROLE custody_app NOBYPASSRLS", "role."},
 		{"ALTER ROLE custody_app SET synchronous_commit = off", "ALTER ROLE custody_app RESET synchronous_commit", "setting.synchronous_commit"},
-		{"ALTER TABLE custody.report_files RENAME TO gone", "ALTER TABLE custody.gone RENAME TO report_files", "11 of 12 tables"},
+		{"ALTER TABLE custody.report_files RENAME TO gone", "ALTER TABLE custody.gone RENAME TO report_files", "12 of 13 tables"},
 	} {
 		if _, err := super.Exec(tt.do); err != nil {
 			t.Fatalf("%s: %v", tt.do, err)
