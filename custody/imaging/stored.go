@@ -75,13 +75,14 @@ func (s *stored) block(n uint64) ([]byte, error) {
 	if s.failed != nil {
 		return nil, s.failed
 	}
+	for s.busy() && s.ctx.Err() == nil {
+		s.drop() // that memory, too, is for what comes in
+		fixity.Rest(s.ctx, 100*time.Millisecond)
+	}
 	if oldest.memory == nil {
 		oldest.memory = fixity.Buffer()
 	}
 	oldest.data = nil
-	for s.busy() && s.ctx.Err() == nil {
-		fixity.Rest(s.ctx, 100*time.Millisecond)
-	}
 	_, length := s.copy.Span(n)
 	s.pace.Wait(s.ctx, uint64(length))
 	var data []byte
@@ -106,11 +107,16 @@ func (s *stored) block(n uint64) ([]byte, error) {
 func (s *stored) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.drop()
+	return s.failed
+}
+
+// drop gives the memory of all blocks back.
+func (s *stored) drop() {
 	for i := range s.blocks {
 		if m := s.blocks[i].memory; m != nil {
 			fixity.Return(m)
 		}
 		s.blocks[i] = block{}
 	}
-	return s.failed
 }
