@@ -53,6 +53,7 @@ func TestReplicas(t *testing.T) {
 	f := newFleet(t, 3)
 	t.Run("handovers", f.handovers)
 	t.Run("deposits", f.deposits)
+	t.Run("images", f.images)
 	t.Run("asked twice", f.twice)
 	t.Run("idempotent", f.idempotent)
 	t.Run("rolling restart", f.rolling)

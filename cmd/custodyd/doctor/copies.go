@@ -43,6 +43,7 @@ func (v *visit) copies(ctx context.Context, db *sql.DB, dsn string) {
 		return
 	}
 	v.tellCopies(k)
+	v.images(ctx, l)
 }
 
 func failed(ctx context.Context, db *sql.DB) (items []string, err error) {
