@@ -1,6 +1,10 @@
 package report
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/evidence-custody/custodyd/evidence"
+)
 
 func (c *checker) people() {
 	for i, o := range c.d.Organisations {
@@ -50,6 +54,7 @@ func (c *checker) things() {
 		c.item(a.Item, true, "artifacts[%d].item", i)
 		c.text(a.FileName, "artifacts[%d].fileName", i)
 		c.facts(a.Acquisition, "artifacts[%d].acquisition", i)
+		c.segments(i, a)
 		c.measurements(i, a)
 		c.copies(i, a)
 		c.media(i, a)
@@ -60,6 +65,22 @@ func (c *checker) things() {
 			c.must(l.Read == Pass || len(l.Facts)+len(l.Beside) == 0, "log-not-read", "artifacts[%d].logs[%d]", i, j)
 			c.facts(l.Facts, "artifacts[%d].logs[%d].facts", i, j)
 		}
+	}
+}
+
+// segments holds the files of an image to the digest that is of their manifest.
+func (c *checker) segments(i int, a Artifact) {
+	c.must(a.Of == OfFile && a.Segments == nil || a.Of == OfManifest && len(a.Segments) > 1, "digest-of", "artifacts[%d].sha256Of", i)
+	var sizes []uint64
+	for j, s := range a.Segments {
+		c.text(s.Name, "artifacts[%d].segments[%d].name", i, j)
+		c.must((s.Name.State == Given) == !s.SHA256.IsZero(), "segment-digest", "artifacts[%d].segments[%d].sha256", i, j)
+		sizes = append(sizes, s.Size)
+	}
+	if a.Of == OfManifest {
+		c.must(evidence.CheckSegments(sizes, a.Size) == nil, "segment-sizes", "artifacts[%d].segments", i)
+		m := a.Manifest()
+		c.must(m == nil || m.Digest() == a.SHA256, "manifest", "artifacts[%d].segments", i)
 	}
 }
 

@@ -134,6 +134,16 @@ func (c *composer) between(e *verify.Event) (from, to Party) {
 	return Party{}, Party{}
 }
 
+// sum states a digest of an artifact by what it is of: no file of a segmented
+// image has the artifact's, and neither have its bytes as a whole.
+func (c *composer) sum(which string, artifact, value custody.ID) Fact {
+	name := which + "SHA-256"
+	if n := len(c.index.segments[artifact]); n > 0 {
+		name += fmt.Sprintf(" of the manifest of %d segments", n)
+	}
+	return stated(name, value.String())
+}
+
 // notes are the facts that a body states besides parties, items and seals.
 func (c *composer) notes(e *verify.Event) []Fact {
 	switch b := e.Body().(type) {
@@ -170,15 +180,13 @@ func (c *composer) notes(e *verify.Event) []Fact {
 	case *custody.LogRecovered:
 		return []Fact{stated("cause", string(b.Cause)), stated("log size once signed", strconv.FormatUint(b.Signed.Size, 10)), stated("log size after the loss", strconv.FormatUint(e.Index, 10))}
 	case *custody.Deposited:
-		sum := stated("SHA-256", b.Artifact.SHA256.String())
-		if n := len(b.Segments); n > 0 { // no file has it, and not the bytes as a whole
-			sum = stated(fmt.Sprintf("SHA-256 of the manifest of %d segments", n), b.Artifact.SHA256.String())
-		}
-		return []Fact{sum, stated("size", strconv.FormatUint(b.Artifact.Size, 10)+" bytes"), stated("role", string(b.Role))}
+		return []Fact{c.sum("", b.Artifact.SHA256, b.Artifact.SHA256), stated("size", strconv.FormatUint(b.Artifact.Size, 10)+" bytes"), stated("role", string(b.Role))}
 	case *custody.Received:
-		return []Fact{stated("SHA-256", b.Artifact.SHA256.String()), stated("retention", string(b.Retention.Mode)+" until "+b.Retention.Until.String())}
+		return []Fact{c.sum("", b.Artifact.SHA256, b.Artifact.SHA256), stated("retention", string(b.Retention.Mode)+" until "+b.Retention.Until.String())}
 	case *custody.DepositRefused:
-		return []Fact{stated("reason", string(b.Reason)), stated("declared SHA-256", b.Declared.SHA256.String()), stated("received SHA-256", b.Received.SHA256.String())}
+		// Nothing here says whether a file was offered or a segmented image.
+		return []Fact{stated("reason", string(b.Reason)), stated("declared SHA-256, of the file or of the segments' manifest", b.Declared.SHA256.String()),
+			stated("received SHA-256, of the same", b.Received.SHA256.String())}
 	case *custody.Released:
 		return []Fact{stated("purpose", string(b.Purpose))}
 	case *custody.Declined:
@@ -188,7 +196,7 @@ func (c *composer) notes(e *verify.Event) []Fact {
 	case *custody.Disposed:
 		return []Fact{stated("authority", string(b.Authority)), stated("method", string(b.Method))}
 	case *custody.Erased:
-		return []Fact{stated("artifact SHA-256", b.Artifact.String()),
+		return []Fact{c.sum("artifact ", b.Artifact, b.Artifact),
 			stated("destroyed", "every wrapped copy of the key of the stored bytes that the service knew of"),
 			stated("ciphertext", "stays in the store under "+string(b.Retention.Mode)+" until "+b.Retention.Until.String()),
 			stated("not covered", "copies handed out, copies others kept, and backups of the database or of keys")}
@@ -216,7 +224,7 @@ func (c *composer) notes(e *verify.Event) []Fact {
 		}
 		return out
 	case *custody.Verification:
-		return []Fact{stated("result", string(b.Result)), stated("computed SHA-256", b.Computed.SHA256.String())}
+		return []Fact{stated("result", string(b.Result)), c.sum("computed ", b.Artifact, b.Computed.SHA256)}
 	case *custody.Opinion:
 		return []Fact{stated("capacity", string(b.Capacity))}
 	case *custody.ReportIssued:

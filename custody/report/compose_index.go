@@ -15,16 +15,22 @@ type index struct {
 	decoded   map[custody.ID]*verify.Event   // item: the newest decoding of its image
 	contested map[custody.ID]bool            // keys with a contested event
 	erased    map[custody.ID]*verify.Event   // item: the destruction of its bytes' key
+	segments  map[custody.ID][]uint64        // artifact SHA-256 of a segmented image: its segments' sizes
 }
 
 func indexOf(r *verify.Reading) index {
 	x := index{grants: map[custody.ID]custody.ID{}, served: map[custody.ID][]*verify.Event{},
-		measured: map[custody.ID][]*verify.Event{}, fixity: map[custody.ID][]*verify.Event{}, decoded: map[custody.ID]*verify.Event{}, contested: map[custody.ID]bool{}, erased: map[custody.ID]*verify.Event{}}
+		measured: map[custody.ID][]*verify.Event{}, fixity: map[custody.ID][]*verify.Event{}, decoded: map[custody.ID]*verify.Event{}, contested: map[custody.ID]bool{}, erased: map[custody.ID]*verify.Event{},
+		segments: map[custody.ID][]uint64{}}
 	for _, e := range r.Events {
 		if e.Contested {
 			x.contested[e.Statement.Predicate.Signer.Key] = true
 		}
 		switch b := e.Body().(type) {
+		case *custody.Deposited:
+			if b.Segments != nil {
+				x.segments[b.Artifact.SHA256] = b.Segments
+			}
 		case *custody.Granted:
 			x.grants[b.Grant] = e.Leaf
 		case *custody.Served:

@@ -77,7 +77,8 @@ func (c *composer) thing(id custody.ID, e *verify.Event) {
 func (c *composer) artifact(it Item, b *custody.Deposited, e *verify.Event) int {
 	reading := c.r.Items[it.ID]
 	a := Artifact{Number: len(c.doc.Artifacts) + 1, Item: it.Number, FileName: text(e, custody.FieldFileName), Format: string(b.Format), Role: string(b.Role),
-		SHA256: b.Artifact.SHA256, Size: b.Artifact.Size, BlockRoot: b.Artifact.BlockRoot, Bytes: NotChecked}
+		SHA256: b.Artifact.SHA256, Of: OfFile, Size: b.Artifact.Size, BlockRoot: b.Artifact.BlockRoot, Bytes: NotChecked}
+	c.segments(&a, b)
 	for _, field := range []custody.Field{custody.FieldExaminer, custody.FieldTool, custody.FieldWriteBlocker, custody.FieldSource, custody.FieldErrors, custody.FieldAuthority} {
 		if t := text(e, field); !t.IsZero() {
 			a.Acquisition = append(a.Acquisition, Fact{Name: spaced(string(field)), Value: t})
@@ -107,13 +108,37 @@ func (c *composer) artifact(it Item, b *custody.Deposited, e *verify.Event) int 
 	switch reading.Bytes {
 	case verify.Match:
 		a.Bytes = Pass
-		measure(RecomputedForReport, nil, Measurement{SHA256: a.SHA256.String(), At: c.doc.GeneratedAt, Method: "SHA-256, size and block tree over the file given to the verifier"})
+		measure(RecomputedForReport, nil, Measurement{SHA256: a.SHA256.String(), At: c.doc.GeneratedAt, Method: givenMethod(a)})
 	case verify.Mismatch:
 		a.Bytes = Fail
 	case verify.NotChecked:
 	}
 	c.doc.Artifacts = append(c.doc.Artifacts, a)
 	return a.Number
+}
+
+// segments lists the files of a segmented image, by name and digest where the
+// dossier shows its manifest.
+func (c *composer) segments(a *Artifact, b *custody.Deposited) {
+	if b.Segments == nil {
+		return
+	}
+	a.Of = OfManifest
+	manifest := c.r.Manifests[b.Artifact.SHA256]
+	for i, size := range b.Segments {
+		s := Segment{Name: WithheldAs(b.Artifact.SHA256), Size: size}
+		if len(manifest) == len(b.Segments) {
+			s.Name, s.SHA256 = SaidIn(manifest[i].Name, b.Artifact.SHA256), manifest[i].SHA256
+		}
+		a.Segments = append(a.Segments, s)
+	}
+}
+
+func givenMethod(a Artifact) string {
+	if a.Of == OfManifest {
+		return "SHA-256 of each segment, size and block tree over the files given to the verifier"
+	}
+	return "SHA-256, size and block tree over the file given to the verifier"
 }
 
 // signer is who signed: for the service nobody, for a root key the

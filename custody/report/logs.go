@@ -55,6 +55,19 @@ func receivedOf(r *verify.Reading, x index, item custody.ID) acquisition.Receive
 			out.Name = fileName(e)
 		}
 	}
+	if sizes := x.segments[state.Artifact.SHA256]; sizes != nil {
+		// The SHA-256 on record is the manifest's, and of no bytes that a log could
+		// speak of.
+		out.Digests = nil
+		manifest := r.Manifests[state.Artifact.SHA256]
+		for i, size := range sizes {
+			s := acquisition.Segment{Size: size}
+			if len(manifest) == len(sizes) {
+				s.Name, s.Digests = manifest[i].Name, map[acquisition.Algorithm]string{acquisition.SHA256: manifest[i].SHA256.String()}
+			}
+			out.Segments = append(out.Segments, s)
+		}
+	}
 	switch state.Format {
 	case custody.FormatRaw:
 		out.Container = acquisition.GuessContainer(out.Name, nil)

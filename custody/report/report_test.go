@@ -142,6 +142,20 @@ func TestCheckRefusesOverstatement(t *testing.T) {
 		{"hashes-despite-difference", func(d *report.Document) {
 			d.Artifacts[0].Measurements[0].SHA256, d.Artifacts[0].Measurements[0].Agrees = evidence.Sum(nil).String(), report.Fail
 		}},
+		{"digest-of", func(d *report.Document) { d.Artifacts[0].Of = report.OfManifest }},
+		{"digest-of", func(d *report.Document) { d.Artifacts[0].Segments = []report.Segment{{}, {}} }},
+		{"segment-sizes", func(d *report.Document) {
+			reporttest.Cut(&d.Artifacts[0], "a.001", "a.002")
+			d.Artifacts[0].Size++
+		}},
+		{"segment-digest", func(d *report.Document) {
+			reporttest.Cut(&d.Artifacts[0], "a.001", "a.002")
+			d.Artifacts[0].Segments[1].Name = report.WithheldAs(d.Artifacts[0].SHA256)
+		}},
+		{"manifest", func(d *report.Document) {
+			reporttest.Cut(&d.Artifacts[0], "a.001", "a.002")
+			d.Artifacts[0].Segments[1].SHA256 = evidence.Sum(nil)
+		}},
 		{"result-without-verification", func(d *report.Document) { d.Access[0].Verified = 0 }},
 		{"completeness-without-source", func(d *report.Document) { d.Scope.Completeness[0].AccordingTo = "" }},
 		{"gap-unsaid", func(d *report.Document) { d.Periods[3].Gap = false }},

@@ -91,12 +91,16 @@ type Fact struct {
 
 // Artifact is a stored digital object and everything measured on it.
 type Artifact struct {
-	Number   int             `json:"number"`
-	Item     int             `json:"item"`
-	FileName Text            `json:"fileName,omitzero"`
-	Format   string          `json:"format,omitempty"`
-	Role     string          `json:"role,omitempty"`
+	Number   int    `json:"number"`
+	Item     int    `json:"item"`
+	FileName Text   `json:"fileName,omitzero"`
+	Format   string `json:"format,omitempty"`
+	Role     string `json:"role,omitempty"`
+	// SHA256 is of the file, or of the manifest of a segmented image: then Of says
+	// so, and Segments are its files.
 	SHA256   evidence.Digest `json:"sha256"`
+	Of       DigestOf        `json:"sha256Of"`
+	Segments []Segment       `json:"segments,omitempty"`
 	// Size is in bytes.
 	Size      uint64          `json:"size"`
 	BlockRoot evidence.Digest `json:"blockRoot,omitzero"`
@@ -116,6 +120,45 @@ type Artifact struct {
 	Copy Copy `json:"copy"`
 	// Whole is the newest word on record that the bytes are those deposited.
 	Whole FoundWhole `json:"whole,omitzero"`
+}
+
+// DigestOf says what an artifact's SHA-256 is of.
+type DigestOf string
+
+// What it is of.
+const (
+	OfFile     DigestOf = "file"
+	OfManifest DigestOf = "manifest" // of segments, in sha256sum's format
+)
+
+// Segment is one file of a segmented image, in the order in which their bytes
+// are the image's.
+type Segment struct {
+	Name Text   `json:"name"`
+	Size uint64 `json:"size"` // bytes
+	// SHA256 is absent where the manifest is withheld.
+	SHA256 evidence.Digest `json:"sha256,omitzero"`
+}
+
+// Manifest returns what the segments make it, nil where it is withheld or the
+// artifact is one file.
+func (a Artifact) Manifest() evidence.Manifest {
+	var m evidence.Manifest
+	for _, s := range a.Segments {
+		if s.Name.State != Given {
+			return nil
+		}
+		m = append(m, evidence.ManifestEntry{Name: s.Name.Value, SHA256: s.SHA256})
+	}
+	return m
+}
+
+// DigestName calls the artifact's SHA-256 by what it is of.
+func (a Artifact) DigestName() string {
+	if a.Of == OfManifest {
+		return "SHA-256 of the manifest"
+	}
+	return "SHA-256"
 }
 
 // Copy is what the service says of its copy of an artifact.

@@ -225,6 +225,7 @@ func StandardSteps() []Step {
 		{Words: "Check the whole record offline with the verifier. It exits with 0 only when nothing is wrong under your policy.", Command: "custody verify --policy trust.json dossier.zip"},
 		{Words: "Check also the bytes of an image you hold. Without this, its bytes are not checked.", Command: "custody verify --policy trust.json dossier.zip --artifact IMAGE"},
 		{Words: "Compare an image with the SHA-256 in this report's annex, with no software of ours.", Command: "sha256sum IMAGE"},
+		{Words: "Compare the files of a segmented image, in their folder, with its manifest from the dossier; then the manifest with the SHA-256 in this report's annex.", Command: "sha256sum -c data/documents/MANIFEST.txt && sha256sum data/documents/MANIFEST.txt"},
 		{Words: "Check the files of the unpacked dossier against its manifests, with no software of ours.", Command: "sha256sum -c tagmanifest-sha256.txt && sha256sum --quiet -c manifest-sha256.txt"},
 		{Words: "Compare the log's size and root on the cover with the checkpoint in the dossier (data/log/checkpoint.txt) and with what the log's witnesses publish."},
 	}

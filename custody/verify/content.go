@@ -197,6 +197,10 @@ func (r *reader) checkFounding(e *Event) {
 		if custody.CheckFounding(e.Body(), want, b) != nil {
 			r.find(DocumentMismatch, at(e.Index), "the %s document %s is not one", want, id.Short())
 			delete(r.out.Documents, id)
+			continue
+		}
+		if m, err := evidence.ParseManifest(b); err == nil && want == custody.DocManifest {
+			r.out.Manifests[id] = m
 		}
 	}
 }

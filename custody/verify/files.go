@@ -22,7 +22,7 @@ func checkFiles(ctx context.Context, dossiers []*dossier.Dossier, readings []*Re
 	find := func(n Name, subject *custody.ID, format string, args ...any) {
 		out = append(out, Finding{Name: n, Severity: severities[n], Subject: subject, Detail: fmt.Sprintf(format, args...)})
 	}
-	sets := setsOnRecord(dossiers, readings)
+	sets := setsOnRecord(readings)
 	for _, f := range files {
 		got, err := f.measure(ctx)
 		if err != nil {

@@ -44,6 +44,7 @@ type Reading struct {
 	Orgs       map[custody.ID]*OrgReading       // every organisation that signed or is named
 	Keys       map[custody.ID]*standing.Key     // every key of which the dossier has the chain
 	Documents  map[custody.ID]*custody.Founding // disclosed case, item, person and grant documents
+	Manifests  map[custody.ID]evidence.Manifest // disclosed manifests of segmented images, by artifact SHA-256
 	Heads      map[custody.ID]Head              // of every chain in scope
 	Proofs     map[uint64][]evidence.Digest     // inclusion proof by log index
 

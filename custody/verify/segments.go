@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/evidence-custody/custodyd/custody"
-	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -33,17 +32,16 @@ type imageSet struct {
 }
 
 // setsOnRecord lists the segmented images in scope, by artifact.
-func setsOnRecord(dossiers []*dossier.Dossier, readings []*Reading) []imageSet {
+func setsOnRecord(readings []*Reading) []imageSet {
 	var out []imageSet
-	for i, r := range readings {
+	for _, r := range readings {
 		for _, e := range r.Events {
 			b, ok := e.Body().(*custody.Deposited)
 			if !ok || b.Segments == nil || r.Items[b.Item] == nil {
 				continue
 			}
 			s := imageSet{artifact: b.Artifact, sizes: b.Segments}
-			raw := dossiers[i].Documents[b.Artifact.SHA256]
-			if m, err := evidence.ParseManifest(raw); err == nil && evidence.Sum(raw) == b.Artifact.SHA256 && len(m) == len(b.Segments) {
+			if m := r.Manifests[b.Artifact.SHA256]; len(m) == len(b.Segments) {
 				s.manifest = m
 			}
 			out = append(out, s)

@@ -161,7 +161,7 @@ func about(id custody.ID) Finding { return Finding{Subject: &id} }
 func (r *reader) read() (*Reading, error) {
 	r.logID, r.authorities = evidence.Sum(r.d.Log), r.policy.authorities()
 	r.out = &Reading{LogID: r.logID, Shown: len(r.d.Events), Case: r.d.Scope.Case, Items: map[custody.ID]*ItemReading{}, Orgs: map[custody.ID]*OrgReading{},
-		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}, roots: map[uint64]evidence.Digest{}}
+		Keys: map[custody.ID]*standing.Key{}, Documents: map[custody.ID]*custody.Founding{}, Manifests: map[custody.ID]evidence.Manifest{}, Heads: map[custody.ID]Head{}, Proofs: map[uint64][]evidence.Digest{}, roots: map[uint64]evidence.Digest{}}
 	if r.policy == nil {
 		r.find(NoPolicy, Finding{}, "no trust policy was given: at best the dossier is self-consistent, its signers unidentified")
 	}

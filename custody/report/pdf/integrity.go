@@ -19,7 +19,10 @@ func (s *sheet) integrity() {
 		fact := s.facts()
 		fact("File name", text(a.FileName, path+".fileName"))
 		fact("Size", bytesWords(a.Size))
-		fact("SHA-256 on record", "", passage{digest(a.SHA256), style{mono, 8.5, ink}})
+		fact(printable(a.DigestName())+" on record", "", passage{digest(a.SHA256), style{mono, 8.5, ink}})
+		if n := len(a.Segments); n > 0 {
+			fact("Files", segmentsWords(a, path))
+		}
 		fact("Bytes", bytesRead(a.Bytes))
 		copied, _ := look(a.Copy.Last)
 		fact("The service's copy", "", append([]passage{{copyFound(a.Copy.Last), style{bold, 8.5, copied}}, {wordsUpTo(ownLimit, a.Copy.Words, path+".copy.words"), small}},
@@ -50,6 +53,19 @@ func (s *sheet) when(at report.Instant, act int, as style) []passage {
 		return nil
 	}
 	return []passage{{s.time(at), as}, {s.actRef(act), faint}}
+}
+
+// segmentsWords names the files of a segmented image from the first to the last.
+func segmentsWords(a report.Artifact, path string) printable {
+	n := len(a.Segments)
+	out := printable(fmt.Sprintf("%d segments of one image", n))
+	if a.Segments[0].Name.State == report.Given {
+		out += ", " + short(text(a.Segments[0].Name, path+".segments[0].name"), 60) + " to " + short(text(a.Segments[n-1].Name, fmt.Sprintf("%s.segments[%d].name", path, n-1)), 60) +
+			". The annex has each with its own SHA-256; the one on record is of the manifest that lists them, not of a file"
+	} else {
+		out += ". The SHA-256 on record is of the manifest that lists them, which is withheld: names and digests of the files were not checked"
+	}
+	return out
 }
 
 func copyFound(o report.Outcome) printable {
@@ -116,7 +132,7 @@ func (s *sheet) measured(a report.Artifact, path string) {
 		for _, v := range []struct {
 			name  printable
 			value string
-		}{{"SHA-256", m.SHA256}, {"SHA-1", m.SHA1}, {"MD5", m.MD5}} {
+		}{{printable(a.DigestName()), m.SHA256}, {"SHA-1", m.SHA1}, {"MD5", m.MD5}} {
 			if v.value != "" {
 				values = append(values, passage{v.name + " " + short(words(v.value, p), 13), small})
 			}

@@ -52,7 +52,7 @@ func (s *sheet) item(it report.Item, path string) {
 		p := fmt.Sprintf("artifacts[%d]", n-1)
 		fact(printable(fmt.Sprintf("Stored object %d", n)), text(a.FileName, p+".fileName")+"\n"+
 			words(a.Format, p+".format")+", "+words(a.Role, p+".role")+", "+bytesWords(a.Size),
-			passage{"SHA-256 " + digest(a.SHA256), hash})
+			passage{printable(a.DigestName()) + " " + digest(a.SHA256), hash})
 	}
 	s.y += 5
 }

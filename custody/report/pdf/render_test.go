@@ -17,6 +17,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/report"
 	"github.com/evidence-custody/custodyd/custody/report/pdf"
 	"github.com/evidence-custody/custodyd/custody/report/reporttest"
+	"github.com/evidence-custody/custodyd/evidence"
 )
 
 func render(t *testing.T, d report.Document) []byte {
@@ -84,6 +85,33 @@ func TestFullSaysTheKeyFacts(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("the report does not say %q", want)
 		}
+	}
+}
+
+// TestASegmentedImageIsNoFile: nowhere does its digest stand as if a file, or
+// the bytes as a whole, had it; each of its files has its own.
+func TestASegmentedImageIsNoFile(t *testing.T) {
+	d := reporttest.Full()
+	a := &d.Artifacts[0]
+	reporttest.Cut(a, "KHI_1-1.E01", "KHI_1-1.E02", "KHI_1-1.E03")
+	d = reporttest.Sealed(d)
+	got := letters(t, d)
+	for _, want := range []string{"SHA-256 of the manifest on record " + a.SHA256.String(), "3 segments of one image, KHI_1-1.E01 to KHI_1-1.E03", "Stored object 1, segment 2", "KHI_1-1.E02",
+		a.Segments[0].SHA256.String(), a.Segments[1].SHA256.String(), a.Segments[2].SHA256.String(), "SHA-256 of the manifest " + a.SHA256.String()[:12]} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the report does not say %q", want)
+		}
+	}
+	for _, not := range []string{"SHA-256 " + a.SHA256.String()[:12], "SHA-256 on record"} {
+		if strings.Contains(got, not) {
+			t.Errorf("the report says %q of a segmented image", not)
+		}
+	}
+	for i := range a.Segments { // as where the manifest is redacted
+		a.Segments[i].Name, a.Segments[i].SHA256 = report.WithheldAs(a.SHA256), evidence.Digest{}
+	}
+	if got := letters(t, reporttest.Sealed(d)); !strings.Contains(got, "which is withheld: names and digests of the files were not checked") || strings.Contains(got, "E02") {
+		t.Error("a withheld manifest is not called withheld")
 	}
 }
 

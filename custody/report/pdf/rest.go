@@ -147,14 +147,23 @@ func (s *sheet) annex() {
 
 func (s *sheet) artifactDigests(t *table, a report.Artifact) {
 	name := "Stored object " + number(a.Number)
-	t.row(plain(name), plain("SHA-256 on record"), in(hash, digest(a.SHA256)))
+	t.row(plain(name), plain(printable(a.DigestName())+" on record"), in(hash, digest(a.SHA256)))
 	t.row(plain(name), plain("block tree root"), in(hash, digest(a.BlockRoot)))
+	for i, f := range a.Segments {
+		p := fmt.Sprintf("artifacts[%d].segments[%d]", a.Number-1, i)
+		value := digest(f.SHA256)
+		if f.Name.State != report.Given {
+			value = withheld
+		}
+		t.row(append(plain(printable(fmt.Sprintf("%s, segment %d", name, i+1))), passage{text(f.Name, p+".name"), faint}),
+			plain("SHA-256 of the file", bytesWords(f.Size)), in(hash, value))
+	}
 	for j, m := range a.Measurements {
 		p := fmt.Sprintf("artifacts[%d].measurements[%d]", a.Number-1, j)
 		for _, v := range []struct {
 			kind  printable
 			value string
-		}{{"SHA-256", m.SHA256}, {"SHA-1", m.SHA1}, {"MD5", m.MD5}} {
+		}{{printable(a.DigestName()), m.SHA256}, {"SHA-1", m.SHA1}, {"MD5", m.MD5}} {
 			if v.value != "" {
 				t.row(plain(name+", "+printable(m.Kind.Words())), plain(v.kind), in(hash, words(v.value, p)))
 			}

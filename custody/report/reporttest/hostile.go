@@ -65,8 +65,10 @@ func hostile(texts []string) report.Document {
 	d.Organisations[2].Name = report.Said(UrduName)
 	d.Artifacts[0].FileName = report.Said("../../" + strings.Repeat(UrduName, 30))
 	d.Artifacts[0].Acquisition = append(d.Artifacts[0].Acquisition, report.Fact{Name: LongWord, Value: report.Said(LongWord)})
-	d.Artifacts = append(d.Artifacts, report.Artifact{Number: 2, Item: 2, FileName: report.Said(LongWord), Role: "acquisition-log", SHA256: Digest("log"), Size: 1, Bytes: report.NotChecked,
-		Copy: report.Copy{Last: report.NotChecked, Words: LongWord}})
+	hostile := report.Artifact{Number: 2, Item: 2, FileName: report.Said(LongWord), Role: "acquisition-log", Bytes: report.NotChecked,
+		Copy: report.Copy{Last: report.NotChecked, Words: LongWord}}
+	Cut(&hostile, texts[2], LongWord, UrduName)
+	d.Artifacts = append(d.Artifacts, hostile)
 	d.Artifacts[0].Logs = []report.ImagerLog{{Artifact: 2, Read: report.Pass, Facts: []report.Fact{{Name: LongWord, Value: report.Said(UrduName)}},
 		Beside: []report.LogStatement{{Kind: "damage", Words: LongWord}}}, {Artifact: 2, Read: report.NotChecked}, {Artifact: 2, Read: report.Fail}}
 	m := &report.Media{Read: report.NotChecked, Stored: report.NotChecked, Words: LongWord, Facts: []report.Fact{{Name: LongWord, Value: report.Said(LongWord)}},

@@ -40,7 +40,7 @@ func items() []report.Item {
 func artifacts() []report.Artifact {
 	sum := Digest("image")
 	return []report.Artifact{{
-		Number: 1, Item: 2, FileName: report.Said("KHI_1-1.E01"), Format: "ewf", Role: "master", SHA256: sum, Size: 2147483648, BlockRoot: Digest("blocks"),
+		Number: 1, Item: 2, FileName: report.Said("KHI_1-1.E01"), Format: "ewf", Role: "master", SHA256: sum, Of: report.OfFile, Size: 2147483648, BlockRoot: Digest("blocks"),
 		Acquisition: []report.Fact{
 			{Name: "tool", Value: report.Said("ewfacquire 20140816")},
 			{Name: "write-blocker", Value: report.Said("Tableau T8u, serial 01CC0D")},
@@ -55,6 +55,19 @@ func artifacts() []report.Artifact {
 		Copy:  report.Copy{Last: report.NotChecked, Words: "the record has no reading back of the service's copy"},
 		Whole: report.FoundWhole{By: report.Party{Organisation: 2, Person: Analyst}, At: On(98.5), Act: 12, How: "recomputed by a reader over the bytes received"},
 	}}
+}
+
+// Cut makes the artifact a segmented image of files with these names.
+func Cut(a *report.Artifact, names ...string) {
+	a.Of, a.Segments, a.Size = report.OfManifest, nil, 0
+	for i, n := range names {
+		a.Segments = append(a.Segments, report.Segment{Name: report.Said(n), Size: uint64(i + 1), SHA256: Digest("segment " + n)})
+		a.Size += uint64(i + 1)
+	}
+	a.SHA256 = a.Manifest().Digest()
+	for i := range a.Measurements {
+		a.Measurements[i].SHA256, a.Measurements[i].SHA1, a.Measurements[i].MD5 = a.SHA256.String(), "", ""
+	}
 }
 
 func acts() []report.Act {
