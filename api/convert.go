@@ -206,7 +206,7 @@ func item(i registrar.Item) wire.Item {
 		w.Transit = &wire.Transit{From: party(t.From), To: party(t.To), Released: hexOf(t.Released)}
 	}
 	if a := i.Artifact; a != nil {
-		w.Artifact = &wire.ArtifactSummary{Sha256: hexOf(a.SHA256), Size: a.Size, BlockRoot: hexOf(a.BlockRoot), Format: a.Format, Received: a.Received}
+		w.Artifact = &wire.ArtifactSummary{Sha256: hexOf(a.SHA256), Size: a.Size, BlockRoot: hexOf(a.BlockRoot), Segments: a.Segments, Format: a.Format, Received: a.Received}
 	}
 	w.Fixity, w.Media = fixity(i.Fixity), media(i.Media)
 	return w

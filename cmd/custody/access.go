@@ -134,7 +134,8 @@ func (a *app) getCommand() *cobra.Command {
 				for _, n := range r.Notes {
 					fmt.Fprintf(w, "note: %s\n", n)
 				}
-				fmt.Fprintf(w, "retrieved and verified: %s\nsha256  %s\nsize    %d bytes\n", path, r.Computed.SHA256, r.Computed.Size)
+				fmt.Fprintf(w, "retrieved and verified: %s\n", path)
+				digestWords(w, r.Computed, len(r.Reader.Segments))
 				if g.Verification != nil {
 					recorded(w, *g.Verification, "verification recorded")
 				}

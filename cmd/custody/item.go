@@ -26,6 +26,7 @@ type shownItem struct {
 	Artifact *custody.Artifact   `json:"artifact,omitempty"`
 	Fixity   *desk.Fixity        `json:"fixity,omitempty"`
 	Media    *desk.Found         `json:"media,omitempty"`
+	Segments int                 `json:"segments,omitempty"` // of the artifact: its SHA-256 is then that of their manifest
 	Grants   []desk.GrantSummary `json:"grants,omitempty"`
 	Events   []desk.EventLine    `json:"events,omitempty"`
 }
@@ -33,7 +34,17 @@ type shownItem struct {
 func showItem(it desk.Item) (shownItem, error) {
 	fields, err := readFounding(it.ID, it.Document)
 	return shownItem{ID: it.ID, Case: it.Case, Parent: it.Parent, Class: it.Class, State: it.State, Holder: it.Holder, To: it.To,
-		Fields: fields, Artifact: it.Artifact, Fixity: it.Fixity, Media: it.Media, Grants: it.Grants, Events: it.Events}, err
+		Fields: fields, Artifact: it.Artifact, Segments: it.Segments, Fixity: it.Fixity, Media: it.Media, Grants: it.Grants, Events: it.Events}, err
+}
+
+// digestWords says what an artifact is known by: no file of a segmented image has
+// the digest on record.
+func digestWords(w io.Writer, a custody.Artifact, segments int) {
+	fmt.Fprintf(w, "sha256  %s\n", a.SHA256)
+	if segments > 0 {
+		fmt.Fprintf(w, "files   %d segments; the SHA-256 is that of their manifest\n", segments)
+	}
+	fmt.Fprintf(w, "size    %d bytes\n", a.Size)
 }
 
 func (s shownItem) name() string {
@@ -110,7 +121,7 @@ func (a *app) itemShow() *cobra.Command {
 					fmt.Fprintf(w, "to      %s\n", partyWords(*s.To))
 				}
 				if s.Artifact != nil {
-					fmt.Fprintf(w, "sha256  %s\nsize    %d bytes\n", s.Artifact.SHA256, s.Artifact.Size)
+					digestWords(w, *s.Artifact, s.Segments)
 				}
 				s.printCopy(w)
 				s.printMedia(w)

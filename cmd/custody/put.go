@@ -170,15 +170,12 @@ type deposited struct {
 }
 
 func (a *app) depositWords(w io.Writer, r deposited, in desk.Depositing) {
-	fmt.Fprintf(w, "deposited: log index %d\nitem    %s\nsha256  %s\n", r.Index, r.Item, r.Artifact.SHA256)
+	fmt.Fprintf(w, "deposited: log index %d\nitem    %s\n", r.Index, r.Item)
+	digestWords(w, r.Artifact, r.Segments)
 	for _, digest := range [][2]string{{"sha1", r.SHA1}, {"md5", r.MD5}} {
 		if digest[1] != "" {
 			fmt.Fprintf(w, "%-7s %s\n", digest[0], digest[1])
 		}
-	}
-	fmt.Fprintf(w, "size    %d bytes\n", r.Artifact.Size)
-	if r.Segments > 0 {
-		fmt.Fprintf(w, "files   %d segments; the SHA-256 is that of their manifest\n", r.Segments)
 	}
 	if m := r.Media; m != nil {
 		fmt.Fprintf(w, "medium  %d bytes, as decoded: md5 %s, sha1 %s\n", m.Size, m.MD5, m.SHA1)

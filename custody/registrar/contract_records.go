@@ -122,9 +122,10 @@ type Case struct {
 
 // ArtifactSummary is what identifies bytes.
 type ArtifactSummary struct {
-	SHA256    evidence.Digest
-	Size      int64 // bytes
+	SHA256    evidence.Digest // of a segmented image, of its manifest
+	Size      int64           // bytes
 	BlockRoot evidence.Digest
+	Segments  int // how many files it is; 0 of one
 	Format    string
 	Received  bool // artifact.received is recorded
 }

@@ -197,6 +197,9 @@ func (r *Registrar) itemView(ctx context.Context, c Caller, ch *docket.Chain) (I
 		if out.Media, err = r.media(ctx, ch.ID, st.Format); err != nil {
 			return Item{}, err
 		}
+		if b, ok := founding.Statement.Predicate.Body.(*custody.Deposited); ok {
+			out.Artifact.Segments = len(b.Segments)
+		}
 	}
 	show, err := r.discloses(ctx, c, founding)
 	if err != nil {

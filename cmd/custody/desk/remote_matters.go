@@ -149,6 +149,7 @@ func (p *ids) item(it wire.Item) Item {
 	}
 	if a := it.Artifact; a != nil {
 		out.Artifact = &custody.Artifact{SHA256: p.one(a.Sha256), BlockRoot: p.one(a.BlockRoot), Size: p.count(a.Size)}
+		out.Segments = a.Segments
 	}
 	if f := it.Fixity; f != nil {
 		out.Fixity = &Fixity{State: string(f.State), Checked: f.Checked, Event: p.some(f.Event), Reason: f.Reason, Bad: p.count(f.Bad), Looked: p.count(f.Looked), Whole: f.Whole, Due: f.Due}
