@@ -21,6 +21,7 @@ type putFlags struct {
 	ofCase, parent, format, role, sha256, sha1, md5, name string
 	also, logs                                            []string
 	beside, dryRun, depositManifest, alone, acceptDamaged bool
+	jobs                                                  int
 	despite, manifest                                     string
 	fields                                                fieldFlags
 	telling                                               tellingFlags
@@ -73,8 +74,8 @@ signed, unless you say why (--despite WORDS, which are recorded). Logs that lie 
 the usual names are shown; --logs takes them too. Hashes known otherwise: --sha256, --sha1, --md5.
 
 With a folder, or several paths, all that is in them is deposited: a plan first (--dry-run shows that
-alone), then file by file, going on after one that failed, with a table and a manifest at the end
-(--manifest NAME: NAME.csv, NAME.json, NAME.sha256). What was deposited before is not deposited
+alone), then several files at once (--jobs), going on after one that failed, with a table and a
+manifest at the end (--manifest NAME: NAME.csv, NAME.json, NAME.sha256), in the plan's order. What was deposited before is not deposited
 again. Symbolic links are not followed; hidden files are deposited; whatever is left out is listed.
 Exit code 1 says that something was left out or failed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -100,6 +101,7 @@ Exit code 1 says that something was left out or failed.`,
 	f.BoolVar(&p.acceptDamaged, "accept-damaged", false, "deposit an E01 that is damaged; what is wrong is recorded")
 	f.BoolVar(&p.dryRun, "dry-run", false, "show what would be deposited, and deposit nothing")
 	f.StringVar(&p.manifest, "manifest", "", "write NAME.csv, NAME.json and NAME.sha256 (default of a batch: custody-manifest-TIME)")
+	f.IntVar(&p.jobs, "jobs", 4, "how many small files of a batch to send at once, 1 to 16; large ones go alone")
 	f.BoolVar(&p.depositManifest, "deposit-manifest", false, "deposit the manifest, too")
 	p.fields.register(cmd, custody.DocItem, "exhibit", "description")
 	p.telling.register(cmd, custody.KindDeposited)

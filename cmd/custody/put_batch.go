@@ -29,6 +29,9 @@ func (a *app) putBatch(ctx context.Context, p *putFlags, paths []string) error {
 	if p.name != "" || p.sha256 != "" || p.sha1 != "" || p.md5 != "" || len(p.logs) > 0 {
 		return usagef("--file-name, --sha256, --sha1, --md5 and --log are about one file; logs in folders are found by themselves")
 	}
+	if p.jobs < 1 || p.jobs > 16 {
+		return usagef("--jobs is 1 to 16")
+	}
 	entries, err := consignment.Survey(paths, p.alone)
 	if err != nil {
 		return fmt.Errorf("couldn't list what is to be deposited: %w", err)
@@ -51,7 +54,7 @@ func (a *app) putBatch(ctx context.Context, p *putFlags, paths []string) error {
 			_, err := d.Service.Item(ctx, item)
 			return err == nil
 		},
-		Tell: display.tell, Progress: display.progress}
+		Jobs: p.jobs, Tell: display.tell, Progress: display.progress}
 	out := delivery.Deliver(ctx, entries)
 	display.end()
 	manifest := consignment.NewManifest(consignment.Manifest{Made: a.clock().UTC().Truncate(time.Second), Server: d.Server, Case: template.Case,
@@ -219,24 +222,36 @@ type display struct {
 	app     *app
 	entries []consignment.Entry
 	bar     *bar
-	begun   int
 	files   int
-	before  int64 // bytes of files that are done
+	begun   int           // files
+	ended   int           // files
+	before  int64         // bytes of files that are done
+	under   map[int]int64 // bytes that are done of those under way
 }
 
 func (a *app) display(entries []consignment.Entry) *display {
 	files, bytes := consignment.Bytes(entries)
-	d := &display{app: a, entries: entries, files: files}
+	d := &display{app: a, entries: entries, files: files, under: map[int]int64{}}
 	if f, ok := a.stderr.(*os.File); ok && !a.json && isTerminal(f) {
 		d.bar = newBar(f, bytes)
 	}
 	return d
 }
 
-func (d *display) progress(_ int, done int64) {
-	if d.bar != nil {
-		d.bar.at(d.before + done)
+func (d *display) progress(i int, done int64) {
+	d.under[i] = done
+	d.show()
+}
+
+func (d *display) show() {
+	if d.bar == nil {
+		return
 	}
+	done := d.before
+	for _, n := range d.under {
+		done += n
+	}
+	d.bar.at(done)
 }
 
 func (d *display) tell(i int, o consignment.Outcome) {
@@ -248,13 +263,12 @@ func (d *display) tell(i int, o consignment.Outcome) {
 		}
 		return
 	}
+	delete(d.under, i)
 	d.before += o.Bytes(d.entries)
-	if d.bar != nil {
-		d.bar.at(d.before)
-		return
-	}
-	if !d.app.json {
-		fmt.Fprintf(d.app.stderr, "%d/%d %s %s: %s\n", d.begun, d.files, o.Status, sizeWords(o.Bytes(d.entries)), name)
+	d.ended += max(1, len(d.entries[i].Set))
+	d.show()
+	if d.bar == nil && !d.app.json {
+		fmt.Fprintf(d.app.stderr, "%d/%d %s %s: %s\n", d.ended, d.files, o.Status, sizeWords(o.Bytes(d.entries)), name)
 	}
 }
 

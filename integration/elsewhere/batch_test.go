@@ -47,6 +47,7 @@ rm bad/MA-4.E02; code=0; put bad/MA-4.E01 2> gap.txt || code=$?; echo $code > ga
 agency get "$(sed -n 's/.*"item": *"\([0-9a-f]*\)".*/\1/p' set.json | head -1)" -o got
 (cd got && sha256sum --strict -c SHA256SUMS) > got.txt && cmp set/MA-4.E01 got/MA-4.E01 && cmp set/MA-4.E03 got/MA-4.E03
 sha256sum got/SHA256SUMS > got.sum
+agency item show "$(sed -n 's/.*"item": *"\([0-9a-f]*\)".*/\1/p' set.json | head -1)" > shown.txt
 agency report "$CASE" -o report
 agency get "$(sed -n 's/.*"item": *"\([0-9a-f]*\)".*/\1/p' raw.json | head -1)" --curl reading.token > reading.sh
 sh -e reading.sh > curled.txt 2> curl.err
@@ -158,6 +159,7 @@ func TestBatch(t *testing.T) {
 			}
 		}
 	}
+	segmentsInTheReport(t, dir)
 	if shown != 3 {
 		t.Errorf("the report shows %d logs", shown)
 	}

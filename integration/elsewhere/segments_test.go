@@ -54,6 +54,10 @@ func segmentsAreOne(t *testing.T, dir string) {
 		t.Errorf("what came back:\n%s%s", sums, file(t, dir, "got.sum"))
 	}
 
+	if words := file(t, dir, "shown.txt"); !strings.Contains(words, set.Artifact.SHA256.String()+"\nfiles   3 segments; the SHA-256 is that of their manifest\n") {
+		t.Errorf("the item is shown as\n%s", words)
+	}
+
 	// The dossier holds the manifest that stock tools read.
 	z, err := zip.OpenReader(filepath.Join(dir, "batch.zip"))
 	if err != nil {
@@ -86,4 +90,34 @@ func segmentsAreOne(t *testing.T, dir string) {
 	if !matched[set.Artifact.SHA256.String()] || !matched[raw.Artifact.SHA256.String()] {
 		t.Errorf("sets that were given aren't found on record: %v", matched)
 	}
+}
+
+// segmentsInTheReport: the report lists the files of an image as its manifest does.
+func segmentsInTheReport(t *testing.T, dir string) {
+	t.Helper()
+	var report struct {
+		Artifacts []struct {
+			SHA256, SHA256Of string
+			FileName         struct{ Value string }
+			Segments         []struct {
+				Name   struct{ Value string }
+				SHA256 string
+			}
+		}
+	}
+	parse(t, filepath.Join(dir, "report"), "report.json", &report)
+	for _, a := range report.Artifacts {
+		if a.FileName.Value != "MA-5.001" {
+			continue
+		}
+		list := ""
+		for _, s := range a.Segments {
+			list += s.SHA256 + "  " + s.Name.Value + "\n"
+		}
+		if a.SHA256Of != "manifest" || len(a.Segments) != 4 || evidence.Sum([]byte(list)).String() != a.SHA256 {
+			t.Errorf("the report tells the segmented image as %+v", a)
+		}
+		return
+	}
+	t.Error("the report has no artifact MA-5.001")
 }

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
 	"github.com/evidence-custody/custodyd/custody"
@@ -38,7 +41,7 @@ type Outcome struct {
 	Err     error
 }
 
-// Bearer deposits. *desk.Desk is one.
+// Bearer deposits, several at once where a delivery has jobs. *desk.Desk is one.
 type Bearer interface {
 	Deposit(ctx context.Context, in desk.Depositing) (desk.Deposited, error)
 }
@@ -54,15 +57,61 @@ type Delivery struct {
 	// State is a folder in which what was deposited is remembered; empty: nothing
 	// is. Place is part of what is remembered: which service, key, case, parent.
 	State, Place string
+	// Jobs is how many entries are sent at once, where they are small; one of Large
+	// bytes (0: 64 MiB) counts as two, and so on, and one of Jobs times as many is
+	// sent alone: it fills the line by itself, and memory stays bounded. 0 jobs: one
+	// after another.
+	Jobs  int
+	Large int64
 	// Tell, where set, hears of each entry: before it is sent (Status empty) and
-	// after. Progress hears of its bytes.
+	// after. Progress hears of its bytes. They are called one at a time.
 	Tell     func(i int, o Outcome)
 	Progress func(i int, done int64)
+
+	telling sync.Mutex
+	turns   []turn // by entry
+}
+
+// turn is an entry's place among those of its size, which alone can have its bytes.
+type turn struct {
+	after int           // the entry before it, -1 for none
+	over  chan struct{} // closed when the entry is done
+}
+
+func turns(entries []Entry) []turn {
+	out, last := make([]turn, len(entries)), map[int64]int{}
+	for _, i := range byImage(entries) {
+		out[i] = turn{after: -1, over: make(chan struct{})}
+		if e := entries[i]; e.leads() {
+			if before, ok := last[e.Bytes(entries)]; ok {
+				out[i].after = before
+			}
+			last[e.Bytes(entries)] = i
+		}
+	}
+	return out
+}
+
+// turn waits until the entry before i of its size is done. Nobody waits for one
+// that is begun later, so that all get theirs.
+func (d *Delivery) turn(ctx context.Context, i int) error {
+	before := d.turns[i].after
+	if before < 0 {
+		return nil
+	}
+	select {
+	case <-d.turns[before].over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Deliver deposits every entry that is to be deposited, an image before its logs,
 // and goes on after one that failed. Only an interruption ends it early: what was
-// not begun is then Waiting. The outcomes stand in the entries' order.
+// not begun is then Waiting. Entries are begun in their order, and the outcomes
+// stand in it. An image and its logs are one job. Of the same bytes found twice
+// the first in that order is deposited, whichever was sent first.
 func (d *Delivery) Deliver(ctx context.Context, entries []Entry) []Outcome {
 	out := make([]Outcome, len(entries))
 	for i, e := range entries {
@@ -71,27 +120,67 @@ func (d *Delivery) Deliver(ctx context.Context, entries []Entry) []Outcome {
 			out[i].Status = LeftOut
 		}
 	}
-	for _, i := range byImage(entries) {
-		o := &out[i]
-		if !o.leads() || ctx.Err() != nil {
-			continue
+	large := d.Large
+	if large == 0 {
+		large = 64 << 20
+	}
+	d.turns = turns(entries)
+	slots := semaphore.NewWeighted(int64(max(1, d.Jobs)))
+	var jobs sync.WaitGroup
+	for _, job := range jobsOf(entries) {
+		weight := min(int64(max(1, d.Jobs)), 1+entries[job[0]].Bytes(entries)/large)
+		if slots.Acquire(ctx, weight) != nil { // interrupted
+			break
 		}
-		if o.What == Log && out[o.Of].Item.IsZero() {
+		jobs.Go(func() {
+			defer slots.Release(weight)
+			for _, i := range job {
+				d.deliver(ctx, i, out)
+			}
+		})
+	}
+	jobs.Wait()
+	for i := range out {
+		if o := &out[i]; o.Status == Waiting && o.What == Log && ctx.Err() == nil {
 			o.Err = fmt.Errorf("its image %s was not deposited", entries[o.Of].Rel)
-			continue
 		}
-		d.tell(i, Outcome{Entry: o.Entry})
-		d.one(ctx, i, o, out)
-		if o.Set != nil {
-			carried(*o, out)
-		}
-		d.tell(i, *o)
 	}
 	return out
 }
 
+// jobsOf groups the entries that are deposited: each image with its logs behind
+// it. What a job writes, no other looks at.
+func jobsOf(entries []Entry) (jobs [][]int) {
+	for _, i := range byImage(entries) {
+		switch e := entries[i]; {
+		case !e.leads():
+		case e.What == Log && len(jobs) > 0 && jobs[len(jobs)-1][0] == e.Of:
+			jobs[len(jobs)-1] = append(jobs[len(jobs)-1], i)
+		case e.What != Log:
+			jobs = append(jobs, []int{i})
+		}
+	}
+	return jobs
+}
+
+func (d *Delivery) deliver(ctx context.Context, i int, out []Outcome) {
+	o := &out[i]
+	defer close(d.turns[i].over)
+	if ctx.Err() != nil || o.What == Log && out[o.Of].Item.IsZero() {
+		return
+	}
+	d.tell(i, Outcome{Entry: o.Entry})
+	d.one(ctx, i, o, out)
+	if o.Set != nil {
+		carried(*o, out)
+	}
+	d.tell(i, *o)
+}
+
 func (d *Delivery) tell(i int, o Outcome) {
 	if d.Tell != nil {
+		d.telling.Lock()
+		defer d.telling.Unlock()
 		d.Tell(i, o)
 	}
 }
@@ -99,6 +188,7 @@ func (d *Delivery) tell(i int, o Outcome) {
 func (d *Delivery) one(ctx context.Context, i int, o *Outcome, all []Outcome) {
 	in := d.Template
 	in.Path, in.Name, in.Logs, in.Alone = o.Path, o.Name, o.Logs, o.Set == nil
+	in.Turn = func(ctx context.Context) error { return d.turn(ctx, i) }
 	if o.Set != nil {
 		in.Legacy = 0 // MD5 and SHA-1 are of one file
 	}
@@ -115,7 +205,11 @@ func (d *Delivery) one(ctx context.Context, i int, o *Outcome, all []Outcome) {
 	}
 	o.Role = in.Role
 	if d.Progress != nil {
-		in.Progress = func(done, _ int64) { d.Progress(i, done) }
+		in.Progress = func(done, _ int64) {
+			d.telling.Lock()
+			defer d.telling.Unlock()
+			d.Progress(i, done)
+		}
 	}
 	memory := d.memory(*o, newest(o.Entry, all), in.Parent)
 	if before, ok := d.recall(ctx, memory); ok {

@@ -38,6 +38,9 @@ type Depositing struct {
 	// AcceptDamaged deposits an E01 of which a chunk is damaged, or whose medium
 	// has another hash than its imager stored in it, or that cannot be read.
 	AcceptDamaged bool
+	// Turn, where set, is waited for when all bytes were sent, before the deposit is
+	// signed: so that of the same bytes sent twice at once the first is deposited.
+	Turn func(context.Context) error
 	// Opened, where set, is told what an E01 says of itself before it is sent.
 	Opened func(*ewf.Image)
 }
@@ -88,10 +91,8 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 	if image != nil && in.Opened != nil {
 		in.Opened(image)
 	}
-	if in.Parent != nil { // fail before the bytes travel, not after
-		if _, _, err := d.parentStanding(ctx, in); err != nil {
-			return Deposited{}, err
-		}
+	if err := d.vet(ctx, in); err != nil {
+		return Deposited{}, err
 	}
 	memory := d.uploadMemory(in, file)
 	upload, err := memory.begin(ctx)
@@ -120,6 +121,11 @@ func (d *Desk) Deposit(ctx context.Context, in Depositing) (Deposited, error) {
 			return Deposited{Media: decoded}, err
 		}
 		in.remark(decoded.words())
+	}
+	if in.Turn != nil {
+		if err := in.Turn(ctx); err != nil {
+			return Deposited{Logs: compared, Media: decoded}, fmt.Errorf("couldn't deposit: %w", interrupted(err))
+		}
 	}
 	out, err := d.finish(ctx, in, file, upload.ID, m)
 	out.Logs, out.Media = compared, decoded
@@ -220,43 +226,15 @@ func (d *Desk) finish(ctx context.Context, in Depositing, file *source, upload s
 	if file.segmented() {
 		documents = append(documents, file.manifest.Encode())
 	}
+	d.acting.Lock()
+	defer d.acting.Unlock()
 	r, err := d.perform(ctx, func() (act, error) {
-		a := act{body: body, telling: in.Telling, documents: documents, upload: upload}
-		if in.Parent == nil {
-			a.verified, err = d.VerifyCase(ctx, in.Case)
-			return a, err
-		}
-		var leaf evidence.Digest
-		if a.verified, leaf, err = d.parentStanding(ctx, in); err != nil {
+		s, err := d.footing(ctx, in)
+		if err != nil {
 			return act{}, err
 		}
-		a.basis = []evidence.Digest{leaf}
-		return a, nil
+		return act{body: body, telling: in.Telling, documents: documents, upload: upload, verified: s.verified, basis: s.basis}, nil
 	})
 	return Deposited{Recorded: r, Item: id, Artifact: artifact, Segments: len(file.segments()), Manifest: file.manifest,
 		SHA1: m.SHA1, MD5: m.MD5}, err
-}
-
-// parentStanding verifies the exhibit and finds what the deposit rests on:
-// custody of it, or a grant of it.
-func (d *Desk) parentStanding(ctx context.Context, in Depositing) (*Dossier, evidence.Digest, error) {
-	verified, err := d.VerifyItems(ctx, *in.Parent)
-	if err != nil {
-		return nil, evidence.Digest{}, err
-	}
-	it, err := verified.item(*in.Parent)
-	if err != nil {
-		return nil, evidence.Digest{}, err
-	}
-	if it.Case != in.Case {
-		return nil, evidence.Digest{}, fmt.Errorf("couldn't deposit: item %s belongs to case %s", in.Parent.Short(), it.Case.Short())
-	}
-	if it.Phase == custody.PhaseHeld && it.Holder == d.Identity() {
-		return verified, it.Custody, nil
-	}
-	leaf, grant := d.grant(verified, *in.Parent)
-	if grant == nil || in.Role == custody.RoleMaster || in.Role == custody.RoleLog {
-		return nil, leaf, fmt.Errorf("couldn't deposit what was made from item %s: %w", in.Parent.Short(), ErrNotHolder)
-	}
-	return verified, leaf, nil
 }

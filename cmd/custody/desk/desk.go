@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -29,7 +30,9 @@ var (
 )
 
 // Desk is one person's place of work. All fields but those said to be optional
-// are required; a Desk is not safe for concurrent use.
+// are required. A Desk is not safe for concurrent use but for Deposit: bytes of
+// several files may travel at once, while what is verified and signed for them
+// is one act after another.
 type Desk struct {
 	Service Service
 	Key     *keyring.Key
@@ -43,7 +46,10 @@ type Desk struct {
 	Pause   time.Duration // optional: before a part is sent again over a failing network; doubles
 	State   string        // optional: directory in which interrupted deposits are remembered
 
-	log *logIdentity
+	acting  sync.Mutex         // held from before a dossier is verified until its act is recorded
+	stood   map[ground]footing // what deposits stand on, verified a moment ago
+	log     *logIdentity
+	finding sync.Mutex // guards log
 }
 
 // logIdentity is the log as its document says; checkpoints are held to it.
@@ -69,6 +75,8 @@ func (d *Desk) LogID(ctx context.Context) (evidence.Digest, error) {
 }
 
 func (d *Desk) identifyLog(ctx context.Context) (*logIdentity, error) {
+	d.finding.Lock()
+	defer d.finding.Unlock()
 	if d.log != nil {
 		return d.log, nil
 	}
