@@ -174,7 +174,7 @@ type Item struct {
 	Artifact *custody.Artifact
 	Fixity   *Fixity // of class digital only
 	Media    *Found  // of an image that the service decodes
-	Segments int // how many files the artifact is; 0 of one
+	Segments int     // how many files the artifact is; 0 of one
 	Grants   []GrantSummary
 	Events   []EventLine // only where one item was asked for
 }
