@@ -21,7 +21,12 @@ import (
 	"github.com/evidence-custody/custodyd/migrations"
 )
 
-func TestMain(m *testing.M) { os.Exit(stage.Main(m)) }
+func TestMain(m *testing.M) {
+	if of := os.Getenv(replicaVariable); of != "" {
+		os.Exit(play(of))
+	}
+	os.Exit(stage.Main(m))
+}
 
 // balancer sends each request to the next replica, whoever asks and whether or
 // not it is there; one that is not answers 502.
