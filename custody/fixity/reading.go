@@ -188,9 +188,6 @@ func (r *reading) say(ctx context.Context, result docket.FixityResult, b custody
 		return Result{}, err
 	}
 	act := docket.Act{Body: b, From: r.f.Began, To: r.c.o.Now()}
-	if act.To.Before(act.From) {
-		act.To = act.From
-	}
 	_, err := r.c.o.Ledger.Observe(ctx, act, docket.Effects{Fixity: &docket.FixityEffect{Ended: result != docket.FixityUnchecked, Again: again}})
 	return Result{Item: r.f.Item, Body: b, Result: result, Bytes: r.bytes}, err
 }

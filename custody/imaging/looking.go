@@ -148,9 +148,6 @@ func (l *looking) say(ctx context.Context, b *custody.ImageRead, told map[custod
 		return Result{}, err
 	}
 	act := docket.Act{Body: b, Basis: []custody.ID{received}, Told: told, From: l.began, To: l.r.o.Now()}
-	if act.To.Before(act.From) {
-		act.To = act.From
-	}
 	_, err = l.r.o.Ledger.Observe(ctx, act, docket.Effects{Image: l.r.o.Holder})
 	return Result{Item: l.turn.Item, State: docket.ImageState(b.Outcome), Body: b, Bytes: l.bytes}, err
 }

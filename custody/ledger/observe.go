@@ -138,11 +138,7 @@ func (l *Ledger) sealAct(act docket.Act, log *custody.ID, seen custody.Seen, lin
 	now := l.now()
 	p := custody.Predicate{Basis: custody.SortedIDs(act.Basis...), Body: act.Body, Chains: links, Details: map[custody.Field]custody.ID{},
 		Kind: act.Body.Kind(), Log: log, Seen: seen, Signer: custody.Signer{Class: custody.ClassService, Key: l.cfg.Service.Public().ID()},
-		Times: custody.Times{Act: custody.Act{From: timeOr(act.From, now)}, Signed: custody.NewTime(now)}}
-	if !act.To.IsZero() {
-		to := custody.NewTime(act.To)
-		p.Times.Act.To = &to
-	}
+		Times: custody.Times{Act: actTimes(act, now), Signed: custody.NewTime(now)}}
 	if _, err := io.ReadFull(l.cfg.Rand, p.Nonce[:]); err != nil {
 		return docket.Submission{}, fmt.Errorf("couldn't draw a nonce: %w", err)
 	}
@@ -182,11 +178,25 @@ func (l *Ledger) tell(told map[custody.Field]string, named map[custody.Field]cus
 	return files, nil
 }
 
-func timeOr(t, now time.Time) custody.Time {
-	if t.IsZero() {
-		t = now
+// actTimes are when an act was, in the order that a statement needs: where the
+// clock was set back in the middle of it, it is said to have been at once, by the
+// clock that signs, rather than not to have been.
+func actTimes(act docket.Act, now time.Time) custody.Act {
+	from, to := act.From, act.To
+	if from.IsZero() || from.After(now) {
+		from = now
 	}
-	return custody.NewTime(t)
+	if to.IsZero() {
+		return custody.Act{From: custody.NewTime(from)}
+	}
+	if to.After(now) {
+		to = now
+	}
+	if to.Before(from) {
+		from = to
+	}
+	end := custody.NewTime(to)
+	return custody.Act{From: custody.NewTime(from), To: &end}
 }
 
 // LeafOf returns the leaf hash that a submission will have, if its signer's

@@ -66,10 +66,12 @@ func (l *Ledger) Uploads(ctx context.Context, owner custody.ID) ([]docket.Upload
 }
 
 // ExpiredUploads lists open sessions whose time is over, and all completing
-// ones: what a start has to clear up or to go on with.
+// ones: what a start has to clear up or to go on with. Time is over when both the
+// caller's clock and the database's say so: one replica whose clock jumped must
+// not discard what people have been sending for days.
 func (l *Ledger) ExpiredUploads(ctx context.Context, at time.Time) ([]docket.Upload, error) {
 	rows, err := l.db.QueryContext(ctx, `SELECT `+uploadColumns+` FROM custody.uploads
-		WHERE (status = 'open' AND expires <= $1) OR status = 'completing' ORDER BY created, id`, at)
+		WHERE (status = 'open' AND expires <= least($1, now())) OR status = 'completing' ORDER BY created, id`, at)
 	return collect(rows, err, scanInto(uploadInto))
 }
 
@@ -83,7 +85,8 @@ func (l *Ledger) UploadParts(ctx context.Context, id custody.ID) ([]docket.Uploa
 
 // AddPart keeps part Frontier+1 with the hash state after it, in one
 // transaction that locks the session: once it returns, a crash loses neither.
-// The same part again, where it is the last, changes nothing. ErrClosed: the
+// The same part again, where it is the last, changes nothing. The session's end is
+// put off to expires, never brought forward. ErrClosed: the
 // session is not open, or the part is not the next.
 func (l *Ledger) AddPart(ctx context.Context, id custody.ID, p docket.UploadPart, hashState []byte, expires time.Time) error {
 	return inTx(ctx, l.db, func(tx *sql.Tx) error {
@@ -107,7 +110,7 @@ func (l *Ledger) AddPart(ctx context.Context, id custody.ID, p docket.UploadPart
 			id[:], p.N, p.ETag, notNil(p.CRC64), p.Size, notNil(p.Leaves)); err != nil {
 			return unavailable(err)
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE custody.uploads SET frontier = $2, hash_state = $3, expires = $4 WHERE id = $1`, id[:], p.N, notNil(hashState), expires)
+		_, err = tx.ExecContext(ctx, `UPDATE custody.uploads SET frontier = $2, hash_state = $3, expires = greatest(expires, $4) WHERE id = $1`, id[:], p.N, notNil(hashState), expires)
 		return unavailable(err)
 	})
 }

@@ -47,7 +47,7 @@ import (
 //	a store that says success and has nothing  TestBadly/the_store_lies_about_a_part, …about_all_of_it
 //	a full disk                                TestBadly/the_store_is_full; integration/crash TestFullDisk
 //	a key revoked in mid-upload                TestBadly/the_key_is_revoked
-//	clock jumps                                TestBadly/the_service's_clock_jumps
+//	clock jumps                                TestBadly/the_service's_clock_jumps; custody/ledger TestActsAcrossAJump, TestUploadsAcrossAJump
 //	a source that changes meanwhile            cmd/custody/desk TestDepositRefusals
 //	a killed client, service, store, database  integration/crash, integration/faults, integration/replicas
 
@@ -56,7 +56,7 @@ type badly struct {
 	*stage.Cast
 	svc   *service.Service
 	store *spoiler
-	skew  atomic.Int64 // of the service's clock
+	skew  atomic.Int64 // of the service's clock, in nanoseconds
 }
 
 func newBadly(t *testing.T) *badly {
@@ -64,7 +64,7 @@ func newBadly(t *testing.T) *badly {
 	outside := stage.NewOutside(t)
 	b := &badly{store: &spoiler{}}
 	o := outside.Options(filepath.Join(outside.Dir, "service"), filepath.Join(outside.Dir, "keys"))
-	b.store.RoundTripper = vaulttest.Transport(*o.Store)
+	b.store.RoundTripper = &dated{RoundTripper: vaulttest.Transport(*o.Store), store: *o.Store, skew: &b.skew}
 	o.Store.Transport = b.store
 	o.Idle = 2 * time.Second
 	o.Now = func() time.Time { return time.Now().Add(time.Duration(b.skew.Load())) }
@@ -342,35 +342,6 @@ func (b *badly) revoked(t *testing.T) {
 	}
 	d := b.Investigator.Deposit(t, kase, nil, path)
 	b.Investigator.Included(t, d.Recorded)
-}
-
-// jumps sets the service's clock a fortnight ahead, and an hour back, in the
-// middle of deposits: what fails goes on once the clock is right, and what was
-// acknowledged is there.
-func (b *badly) jumps(t *testing.T) {
-	for name, by := range map[string]time.Duration{"ahead": 14 * 24 * time.Hour, "back": -time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			who := b.Investigator
-			kase := who.OpenCase(t)
-			in := desk.Depositing{Path: stage.File(t, 2*16<<20+int64(len(name))), Case: kase, Role: custody.RoleMaster}
-			calm := who.Desk.Service
-			jump := &counted{Service: calm, after: func(n int64) {
-				if n == 1 {
-					b.skew.Store(int64(by))
-				}
-			}}
-			who.Desk.Service = jump
-			_, err := who.Desk.Deposit(stage.Context(t), in)
-			t.Logf("told: %v", err)
-			b.skew.Store(0)
-			who.Desk.Service = calm
-			if err == nil {
-				return // a clock that is wrong in the harmless direction
-			}
-			b.none(t, kase)
-			b.goesOn(t, in, 3)
-		})
-	}
 }
 
 // counted is a service that counts the parts it is sent.

@@ -50,7 +50,7 @@ func (s *Service) openLedger(ctx context.Context, dsn string) error {
 	}
 	n := &notary{}
 	s.gatherer = witness.NewGatherer(n, s.o.Witnesses, witness.Options{Log: s.o.Log})
-	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, LogMLDSA: k.LogMLDSA, Logger: s.o.Log,
+	l, err := ledger.Open(ctx, ledger.Config{DSN: named(dsn, s.name), Service: k.Service, LogKey: k.Log, LogMLDSA: k.LogMLDSA, Logger: s.o.Log, Now: s.o.Now,
 		Witnesses: verifiers(s.o.Witnesses), Quorum: s.o.Quorum, WitnessWait: s.o.WitnessWait,
 		Signed: mark.Signed(), Outside: func(ctx context.Context, l *ledger.Ledger) error { return askWitnesses(ctx, n, l, s.gatherer) },
 		Published: func(cp docket.Checkpoint) {

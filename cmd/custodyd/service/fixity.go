@@ -30,8 +30,8 @@ const (
 func (s *Service) keepCopies(vault fixity.Store) {
 	pace := fixity.NewPace(s.o.FixityRate)
 	copies := fixity.Options{Ledger: s.ledger, Store: vault, Holder: s.name, Every: s.o.FixityEvery, Pace: pace,
-		Busy: s.registrar.Receiving, Log: s.o.Log}
-	images := imaging.Options{Ledger: s.ledger, Store: vault, Holder: s.name, Pace: pace, Busy: s.registrar.Receiving, Log: s.o.Log}
+		Busy: s.registrar.Receiving, Now: s.o.Now, Log: s.o.Log}
+	images := imaging.Options{Ledger: s.ledger, Store: vault, Holder: s.name, Pace: pace, Busy: s.registrar.Receiving, Now: s.o.Now, Log: s.o.Log}
 	if s.metrics != nil {
 		copies.Done = func(r fixity.Result) { s.metrics.Fixity(string(r.Result), r.Bytes) }
 		images.Done = func(r imaging.Result) { s.metrics.Image(string(r.State), r.Bytes) }

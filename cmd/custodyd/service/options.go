@@ -65,7 +65,7 @@ type Options struct {
 	Drain             time.Duration // how long requests in hand may go on at the stop; 0: DefaultDrain
 
 	Idle time.Duration    // how long a peer may be silent in the middle of a request; 0: the edge's default
-	Now  func() time.Time // of sessions and requests, not of what is signed; nil: time.Now
+	Now  func() time.Time // the clock of all that is said, signed and waited for here; nil: time.Now
 
 	// S3Args make this program run locals3.Child when it is executed anew.
 	S3Args []string

@@ -74,7 +74,11 @@ func (s *Service) startStore(ctx context.Context, dsn string) (shelf, error) {
 	} else {
 		s.say("object store:   %s, bucket %s", config.Endpoint, config.Bucket)
 	}
-	store, err := vault.Open(ctx, *config)
+	timed := *config
+	if timed.Now == nil {
+		timed.Now = s.o.Now
+	}
+	store, err := vault.Open(ctx, timed)
 	if err != nil {
 		return shelf{}, err
 	}

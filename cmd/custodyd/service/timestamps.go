@@ -33,7 +33,7 @@ func (s *Service) findAuthorities() error {
 		all = append(all, tsa)
 		s.say("timestamps:     %s, at most every %s", tsa.Name(), s.o.TimestampEvery)
 	}
-	s.keeper = timekeeper.New(timekeeper.Options{Record: s.ledger, Authorities: all, Every: s.o.TimestampEvery, Log: s.o.Log,
+	s.keeper = timekeeper.New(timekeeper.Options{Record: s.ledger, Authorities: all, Every: s.o.TimestampEvery, Now: s.o.Now, Log: s.o.Log,
 		Observe: func(authority, of string, err error) {
 			if s.metrics != nil {
 				s.metrics.Timestamp(authority, of, err)
