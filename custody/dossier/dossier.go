@@ -39,7 +39,7 @@ type Dossier struct {
 	Documents   map[evidence.Digest][]byte   // founding documents disclosed, by id
 	Details     map[evidence.Digest][]byte   // details disclosed, by digest
 	Blocks      map[evidence.Digest][]byte   // artifact's SHA-256: its concatenated 32-byte block leaves
-	Attachments map[string][]byte            // e.g. report.pdf
+	Attachments map[string][]byte            // files of issued reports, by ReportFile
 }
 
 // Limits bound what Decode accepts.

@@ -3,6 +3,7 @@ package dossier
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -153,6 +154,11 @@ func (e *Event) check() error {
 	}
 	return nil
 }
+
+// ReportFile names a file of the report that the event of a log index records,
+// among a dossier's attachments (SPEC, Dossier); form is json or pdf. A report under another's
+// name would be read as that other's.
+func ReportFile(index uint64, form string) string { return fmt.Sprintf("report-%012d.%s", index, form) }
 
 func (d *Dossier) checkAttachments() error {
 	folded := map[string]bool{}

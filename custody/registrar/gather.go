@@ -340,7 +340,7 @@ func (r *Registrar) disclose(ctx context.Context, d *dossier.Dossier, g *gatheri
 			}
 			d.Blocks[a.SHA256] = a.Leaves
 		case *custody.ReportIssued:
-			if err := r.attach(ctx, d, e.EventID, b); err != nil {
+			if err := r.attach(ctx, d, e, b); err != nil {
 				return err
 			}
 		}
@@ -386,20 +386,17 @@ func (r *Registrar) owners(ctx context.Context, ids []custody.ID) ([]custody.ID,
 	return out, nil
 }
 
-// attach adds a report's files under names that carry its event.
-func (r *Registrar) attach(ctx context.Context, d *dossier.Dossier, id custody.ID, b *custody.ReportIssued) error {
-	for _, f := range []struct {
-		name string
-		want evidence.Digest
-	}{{"report.json", b.Files.JSON}, {"report.pdf", b.Files.PDF}} {
-		file, err := r.ledger.ReportFile(ctx, id, f.name)
+// attach adds a report's files under the names that are their event's.
+func (r *Registrar) attach(ctx context.Context, d *dossier.Dossier, e *docket.Event, b *custody.ReportIssued) error {
+	for form, want := range map[string]evidence.Digest{"json": b.Files.JSON, "pdf": b.Files.PDF} {
+		file, err := r.ledger.ReportFile(ctx, e.EventID, "report."+form)
 		if err != nil {
 			return fault("ledger", err)
 		}
-		if evidence.Sum(file.Bytes) != f.want {
-			return fmt.Errorf("couldn't attach %s of report %s: it is not the file that was recorded", f.name, id.Short())
+		if evidence.Sum(file.Bytes) != want {
+			return fmt.Errorf("couldn't attach the %s of report %s: it is not the file that was recorded", form, e.EventID.Short())
 		}
-		d.Attachments[id.Short()+"-"+f.name] = file.Bytes
+		d.Attachments[dossier.ReportFile(e.Index, form)] = file.Bytes
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ func small(t testing.TB) ([]byte, *verify.Policy) {
 		Files: custody.ReportFiles{JSON: evidence.Sum(js), PDF: evidence.Sum(pdf)}})
 	b := verifytest.Open(t, s)
 	b.Keep([]byte("artifact:image"))
-	b.Attachments["report.pdf"], b.Attachments["report.json"] = pdf, js
+	at := uint64(len(s.Entries) - 1)
+	b.Attachments[dossier.ReportFile(at, "pdf")], b.Attachments[dossier.ReportFile(at, "json")] = pdf, js
 	raw, err := b.Dossier(caseID, deposit.Item).Encode()
 	if err != nil {
 		t.Fatal(err)

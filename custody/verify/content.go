@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/dossier"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -75,11 +76,7 @@ func (r *reader) checkContent() {
 			r.find(ContentUnreferenced, about(id), "a founding document is attached that no event names")
 		}
 	}
-	for name, b := range r.d.Attachments {
-		if !attached[evidence.Sum(b)] {
-			r.find(AttachmentUnrecorded, Finding{}, "attachment %q is not a file that the log records as issued", name)
-		}
-	}
+	r.checkAttachments(attached)
 	r.checkBlocks()
 	for id, it := range r.out.Items {
 		if it.State.Artifact != nil && it.Received == nil {
@@ -88,10 +85,32 @@ func (r *reader) checkContent() {
 	}
 }
 
-// referenced collects what statements commit to. An event that does not hold,
-// or breaks a rule, is a finding already; its content is not another.
-func (r *reader) referenced() (details, documents, attached map[custody.ID]bool) {
-	details, documents, attached = map[custody.ID]bool{}, map[custody.ID]bool{}, map[custody.ID]bool{}
+// checkAttachments holds each attachment to the event that its name gives: an
+// earlier report under a later one's name would be believed to be that.
+func (r *reader) checkAttachments(recorded map[string]custody.ID) {
+	for name, b := range r.d.Attachments {
+		sum := evidence.Sum(b)
+		if id, ok := recorded[name]; ok && id == sum {
+			continue
+		}
+		for other, id := range recorded {
+			if id == sum {
+				r.find(AttachmentUnrecorded, Finding{}, "attachment %q is what the log records as issued under another name, %s", name, other)
+				sum = custody.ID{}
+				break
+			}
+		}
+		if !sum.IsZero() {
+			r.find(AttachmentUnrecorded, Finding{}, "attachment %q is not a file that the log records as issued", name)
+		}
+	}
+}
+
+// referenced collects what statements commit to; attached are files by the names
+// that they must have. An event that does not hold, or breaks a rule, is a finding
+// already; its content is not another.
+func (r *reader) referenced() (details, documents map[custody.ID]bool, attached map[string]custody.ID) {
+	details, documents, attached = map[custody.ID]bool{}, map[custody.ID]bool{}, map[string]custody.ID{}
 	for i := range r.opened {
 		o := &r.opened[i]
 		st := o.entry.Statement
@@ -105,7 +124,7 @@ func (r *reader) referenced() (details, documents, attached map[custody.ID]bool)
 			documents[s.Digest.SHA256] = true
 		}
 		if b, ok := st.Predicate.Body.(*custody.ReportIssued); ok {
-			attached[b.Files.PDF], attached[b.Files.JSON] = true, true
+			attached[dossier.ReportFile(o.entry.Index, "pdf")], attached[dossier.ReportFile(o.entry.Index, "json")] = b.Files.PDF, b.Files.JSON
 		}
 	}
 	return details, documents, attached

@@ -163,6 +163,17 @@ var findingCases = []findingCase{
 	{verify.AttachmentUnrecorded, verify.NotWhole, on(func(_ *testing.T, c *court) {
 		c.d.Attachments["report.pdf"] = []byte("another report")
 	})},
+	{verify.AttachmentUnrecorded, verify.NotWhole, on(func(t *testing.T, c *court) {
+		s := rulingtest.NewScene(t)
+		reports := [2]string{"what was found", "what was found later"}
+		for _, words := range reports {
+			s.Act(s.Service, &custody.ReportIssued{Case: s.Case, For: s.Clerk.Party, Items: []custody.ID{}, Over: s.Seen(),
+				Files: custody.ReportFiles{JSON: evidence.Sum([]byte("json of " + words)), PDF: evidence.Sum([]byte(words))}})
+		}
+		last := uint64(len(s.Entries) - 1)
+		c.d = verifytest.Open(t, s.Story).Dossier(s.Case, s.Phone, s.Disk, s.Image)
+		c.d.Attachments[dossier.ReportFile(last, "pdf")] = []byte(reports[0]) // the earlier report, as the newest
+	})},
 	{verify.BlocksMismatch, verify.NotWhole, on(func(_ *testing.T, c *court) {
 		c.d.Blocks[c.Bytes.SHA256] = evidence.JoinLeaves([]evidence.Digest{evidence.Sum(nil)})
 	})},

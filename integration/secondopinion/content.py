@@ -126,7 +126,7 @@ def _blocks(x):
 
 def _attachments(x):
     import canon
-    said = {i for e in x.said if e.kind == 'report.issued' for i in e.body['files'].values()}
-    for data in x.dossier.attachments.values():
-        if canon.hexid(data) not in said:
+    said = {'report-%012d.%s' % (e.index, form): i for e in x.said if e.kind == 'report.issued' for form, i in e.body['files'].items()}
+    for name, data in x.dossier.attachments.items():
+        if said.get(name) != canon.hexid(data):
             x.find('attachment-unrecorded')

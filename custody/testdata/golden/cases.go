@@ -208,6 +208,17 @@ var fileCases = []single{
 		d.Blocks[s.bytes.SHA256] = evidence.JoinLeaves([]evidence.Digest{evidence.Sum(nil)})
 	})},
 	{verify.AttachmentUnrecorded, "", changed(func(_ *scene, d *dossier.Dossier) { d.Attachments["report.pdf"] = []byte("a report") })},
+	{verify.AttachmentUnrecorded, "another-reports-name", func(s *scene) exam {
+		s.Act(s.Service, s.reported())
+		later := s.reported()
+		later.Files = custody.ReportFiles{JSON: evidence.Sum([]byte("later json")), PDF: evidence.Sum([]byte("later pdf"))}
+		s.Act(s.Service, later)
+		at := uint64(len(s.Entries) - 1)
+		d := s.shown()
+		d.Attachments[dossier.ReportFile(at-1, "json")], d.Attachments[dossier.ReportFile(at, "json")] = []byte("json"), []byte("later json")
+		d.Attachments[dossier.ReportFile(at, "pdf")] = []byte("pdf") // the earlier report, as the newest
+		return s.of(d)
+	}},
 	{verify.ContentUnreferenced, "detail", changed(func(_ *scene, d *dossier.Dossier) {
 		d.Details[evidence.Sum([]byte("smuggled"))] = []byte("smuggled")
 	})},
