@@ -194,6 +194,15 @@ func showWitness(c *tlog.Cosigner, shelf *witness.Directory) (shownWitness, erro
 	return s, err
 }
 
+// tellWitness prints a witness, with what it has cosigned and refused.
+func (a *app) tellWitness(c *tlog.Cosigner, shelf *witness.Directory) error {
+	s, err := showWitness(c, shelf)
+	if err != nil {
+		return err
+	}
+	return a.print(s, s.words)
+}
+
 func (s shownWitness) words(w io.Writer) {
 	fmt.Fprintf(w, "witness  %s\nkey      %s\n", printable(s.Name), s.Key)
 	if s.URL != "" {
@@ -228,11 +237,7 @@ func (a *app) witnessShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := showWitness(c, shelf)
-			if err != nil {
-				return err
-			}
-			return a.print(s, s.words)
+			return a.tellWitness(c, shelf)
 		}}
 	f.register(cmd)
 	return examples(cmd, "custody witness show", "custody witness show --json")
@@ -255,11 +260,7 @@ func (a *app) witnessAdd() *cobra.Command {
 					return err
 				}
 			}
-			s, err := showWitness(c, shelf)
-			if err != nil {
-				return err
-			}
-			return a.print(s, s.words)
+			return a.tellWitness(c, shelf)
 		}}
 	f.register(cmd)
 	return examples(cmd, "custody witness add --log https://custody.example.org --fingerprint LOG", "custody witness add example.org/log example.org/log+13d6e7b1+AX…")

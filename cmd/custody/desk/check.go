@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -26,9 +27,34 @@ func verifyBytes(ctx context.Context, policy *verify.Policy, b []byte) (*verify.
 	return result, d.Checkpoint, err
 }
 
+// asked is what a report must be of: this case and these items, for whoever asks,
+// and issued after the log had so many leaves.
+type asked struct {
+	ofCase evidence.Digest
+	items  []evidence.Digest
+	whom   custody.Party
+	after  uint64
+}
+
+// is holds a recorded report to what was asked for: another true report, of
+// another case or of last year, must not pass for it.
+func (a asked) is(b *custody.ReportIssued, index uint64) error {
+	switch {
+	case b.Case != a.ofCase:
+		return fmt.Errorf("the report that was issued is on case %s, not %s: %w", b.Case.Short(), a.ofCase.Short(), ErrEvidence)
+	case !slices.Equal(b.Items, custody.SortedIDs(a.items...)):
+		return fmt.Errorf("the report that was issued is on other items than were asked for: %w", ErrEvidence)
+	case b.For != a.whom:
+		return fmt.Errorf("the report that was issued is for somebody else: %w", ErrEvidence)
+	case index < a.after:
+		return fmt.Errorf("the report was issued as event %d, before it was asked for in a log of %d: %w", index, a.after, ErrEvidence)
+	}
+	return nil
+}
+
 // reportReceipt checks the receipt of report.issued: the event itself is
 // fetched, because its leaf follows from the sealed bytes and nothing else.
-func (d *Desk) reportReceipt(ctx context.Context, report Report) (Recorded, error) {
+func (d *Desk) reportReceipt(ctx context.Context, report Report, a asked) (Recorded, error) {
 	e, err := d.Service.Event(ctx, report.ID)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("couldn't get the report's event: %w", err)
@@ -62,7 +88,11 @@ func (d *Desk) reportReceipt(ctx context.Context, report Report) (Recorded, erro
 				name, report.Files[name].SHA256.Short(), want.Short(), ErrEvidence)
 		}
 	}
-	return d.included(ctx, env, key, report.Receipt)
+	r, err := d.included(ctx, env, key, report.Receipt)
+	if err != nil {
+		return Recorded{}, err
+	}
+	return r, a.is(body, r.Index)
 }
 
 // included checks that an event's leaf is in the log under a checkpoint that

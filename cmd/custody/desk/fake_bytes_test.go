@@ -109,9 +109,16 @@ func (f *fakeService) Blocks(_ context.Context, artifact, _ evidence.Digest) ([]
 
 func (f *fakeService) IssueReport(_ context.Context, ofCase evidence.Digest, items []evidence.Digest) (Report, error) {
 	files := custody.ReportFiles{JSON: evidence.Sum([]byte("json")), PDF: evidence.Sum([]byte("pdf"))}
-	f.story.Act(f.story.Service, &custody.ReportIssued{Case: ofCase, Files: files, Items: custody.SortedIDs(items...), Over: f.story.Seen(),
-		For: custody.Party{Org: evidence.Sum([]byte("o")), Person: evidence.Sum([]byte("p"))}})
-	r := f.receiptAt(len(f.story.Entries) - 1)
+	b := &custody.ReportIssued{Case: ofCase, Files: files, Items: custody.SortedIDs(items...), Over: f.story.Seen(), For: f.reader}
+	if f.report != nil {
+		f.report(b)
+	}
+	at := f.reported
+	if at == 0 {
+		f.story.Act(f.story.Service, b)
+		at = len(f.story.Entries) - 1
+	}
+	r := f.receiptAt(at)
 	return Report{ID: r.EventID, Receipt: r, Files: map[string]ReportFile{
 		"report.json": {SHA256: files.JSON, Size: 4}, "report.pdf": {SHA256: files.PDF, Size: 3}}}, nil
 }

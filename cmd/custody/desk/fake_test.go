@@ -39,6 +39,9 @@ type fakeService struct {
 	part         func(n int) error                         // an error loses a part
 	event        func(rulingtest.Sealed) rulingtest.Sealed // changes an event
 	chain        func(Head) Head                           // changes a head
+	report       func(*custody.ReportIssued)               // changes what a report is of
+	reported     int                                       // answers with the report recorded there, and issues none
+	reader       custody.Party                             // who asks for reports
 	reading      sync.Mutex
 	content      func(offset int64, r io.Reader) (io.Reader, error)
 	offsets      []int64 // of every read of content

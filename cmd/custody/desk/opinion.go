@@ -124,11 +124,15 @@ type Issued struct {
 // RequestReport lets the service issue a report on a case, or some of its
 // items, and fetches it.
 func (d *Desk) RequestReport(ctx context.Context, ofCase evidence.Digest, items []evidence.Digest) (Issued, error) {
+	head, err := d.Checkpoint(ctx)
+	if err != nil {
+		return Issued{}, err
+	}
 	report, err := d.Service.IssueReport(ctx, ofCase, items)
 	if err != nil {
 		return Issued{}, fmt.Errorf("couldn't get a report: %w", err)
 	}
-	recorded, err := d.reportReceipt(ctx, report)
+	recorded, err := d.reportReceipt(ctx, report, asked{ofCase: ofCase, items: items, whom: d.Identity(), after: head.Size})
 	if err != nil {
 		return Issued{}, err
 	}

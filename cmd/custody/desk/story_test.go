@@ -196,6 +196,7 @@ func TestTheWholeStory(t *testing.T) {
 	_, err = c.analyst.Correct(ctx, Correcting{Case: c.matter, Corrects: filed.EventID,
 		Telling: Telling{Details: map[custody.Field]string{custody.FieldOpinion: "Not altered since seizure."}}})
 	must(t, err)
+	c.f.reader = c.officer.Identity()
 	issued, err := c.officer.RequestReport(ctx, c.matter, nil)
 	must(t, err)
 	if string(issued.Files["report.pdf"]) != "pdf" {
