@@ -212,7 +212,7 @@ func (a *app) disposeCommand() *cobra.Command {
 			return d.Dispose(ctx, desk.Disposal{Item: items[0], Approval: id, Authority: custody.DisposalAuthority(authority),
 				Method: custody.DisposalMethod(method), Telling: told})
 		})
-	cmd.Long = "Dispose of an item, with another person's approval (custody approve --action dispose). Its dossier is\nverified first. Nothing can be done to the item afterwards. Of a deposited image, the service destroys the\nkey that its stored bytes are encrypted under and records that; what was stored in plain is not erased.\nCopies that were handed out, and backups, are out of its reach. Tell the order's words: --detail authority=..."
+	cmd.Long = "Dispose of an item, with another person's approval (custody approve --action dispose). Its dossier is\nverified first. Nothing can be done to the item afterwards. Of a deposited image, the service destroys the\nkey that its stored bytes are encrypted under and records that; what was stored in plain is not erased.\nCopies that were handed out, and backups, are out of its reach. Tell the order's words: --detail authority=...;\ndeposit its scan beforehand (custody put), and name its SHA-256 there."
 	cmd.Flags().StringVar(&approval, "approval", "", "leaf hash of the other person's approval (leafHash in its --json)")
 	cmd.Flags().StringVar(&authority, "authority", "", "court-order, law or superior")
 	cmd.Flags().StringVar(&method, "method", "", "returned or destroyed; of a deposited image always key-destroyed")

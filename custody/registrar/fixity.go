@@ -21,23 +21,24 @@ func (r *Registrar) fixity(ctx context.Context, item custody.ID) (*Fixity, error
 		return nil, fault("ledger", err)
 	}
 	out := &Fixity{State: CopyUnread, Whole: f.Whole, Due: r.copyDue(f)}
-	if f.Event != nil {
-		out.Event, out.Checked = *f.Event, f.Told
-		e, err := r.ledger.Event(ctx, *f.Event)
-		if err != nil {
-			return nil, fault("ledger", err)
-		}
-		switch b := e.Statement.Predicate.Body.(type) {
-		case *custody.FixityPassed:
-			out.State = CopyPassed
-		case *custody.FixityFailed:
-			out.State, out.Reason, out.Blocks, out.Bad, out.Looked = CopyFailed, string(b.Reason), b.Blocks, b.Count, b.Checked
-		case *custody.FixityUnchecked:
-			out.State, out.Reason = CopyUnchecked, string(b.Reason)
-		}
-	}
-	if f.Erased {
+	switch {
+	case f.Erased:
 		return r.erasedCopy(ctx, item, f)
+	case f.Event == nil:
+		return out, nil
+	}
+	out.Event, out.Checked = *f.Event, f.Told
+	e, err := r.ledger.Event(ctx, *f.Event)
+	if err != nil {
+		return nil, fault("ledger", err)
+	}
+	switch b := e.Statement.Predicate.Body.(type) {
+	case *custody.FixityPassed:
+		out.State = CopyPassed
+	case *custody.FixityFailed:
+		out.State, out.Reason, out.Blocks, out.Bad, out.Looked = CopyFailed, string(b.Reason), b.Blocks, b.Count, b.Checked
+	case *custody.FixityUnchecked:
+		out.State, out.Reason = CopyUnchecked, string(b.Reason)
 	}
 	return out, nil
 }

@@ -95,5 +95,7 @@ func (o *office) disposes(t *testing.T) {
 	}
 	if r := read[service.FixityResult](t, o.custodyd(t, 0, "fixity", "--now", "--all", "--json")); r.Erased != 1 || r.Failed+r.Unchecked+r.Never != 0 {
 		t.Errorf("copies afterwards: %+v", r)
+	} else if says := o.inspected(t); !strings.HasPrefix(says, fmt.Sprintf("ok: %d stored copies were read back whole", r.Passed)) {
+		t.Errorf("the doctor says %q", says)
 	}
 }

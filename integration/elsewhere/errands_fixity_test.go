@@ -48,6 +48,20 @@ func (o *office) spoil(t *testing.T, item evidence.Digest) {
 	}
 }
 
+// inspected is what the doctor says of stored copies.
+func (o *office) inspected(t *testing.T) (says string) {
+	t.Helper()
+	d := stage.Run(t, exec.CommandContext(stage.Context(t), stage.Build(t).Custodyd, "doctor", "--json", "--data", o.data, "--listen", strings.TrimPrefix(o.process.URL, "http://")))
+	for _, f := range read[struct {
+		Findings []struct{ State, About, Says, Do string }
+	}](t, d).Findings {
+		if f.About == "copies" {
+			says += f.State + ": " + f.Says + " (" + f.Do + ")\n"
+		}
+	}
+	return says
+}
+
 // fixity has copies read back: what is found decides the exit code, and both
 // programs and the doctor say so.
 func (o *office) fixity(t *testing.T) {
@@ -57,18 +71,6 @@ func (o *office) fixity(t *testing.T) {
 		t.Helper()
 		return read[struct{ Fixity desk.Fixity }](t, o.custody(t, o.Investigator, 0, "item", "show", id, "--json"))
 	}
-	inspected := func() (says string) {
-		t.Helper()
-		d := stage.Run(t, exec.CommandContext(stage.Context(t), stage.Build(t).Custodyd, "doctor", "--json", "--data", o.data, "--listen", strings.TrimPrefix(o.process.URL, "http://")))
-		for _, f := range read[struct {
-			Findings []struct{ State, About, Says, Do string }
-		}](t, d).Findings {
-			if f.About == "copies" {
-				says += f.State + ": " + f.Says + " (" + f.Do + ")\n"
-			}
-		}
-		return says
-	}
 	// Not read back yet: nobody may take it for whole.
 	r := read[service.FixityResult](t, o.custodyd(t, 1, "fixity", "--item", id, "--json"))
 	if len(r.Items) != 1 || r.Never != 1 || r.Items[0].Result != "" {
@@ -77,7 +79,7 @@ func (o *office) fixity(t *testing.T) {
 	if f := shown().Fixity; f.State != "unread" || f.Due == nil {
 		t.Errorf("shown as %+v", f)
 	}
-	if says := inspected(); !strings.Contains(says, "note: ") || !strings.Contains(says, "not read back yet") {
+	if says := o.inspected(t); !strings.Contains(says, "note: ") || !strings.Contains(says, "not read back yet") {
 		t.Errorf("the doctor says %q", says)
 	}
 	// Whole.
@@ -88,7 +90,7 @@ func (o *office) fixity(t *testing.T) {
 	if f := shown().Fixity; f.State != "passed" || f.Checked == nil || !f.Whole.Equal(*f.Checked) {
 		t.Errorf("shown as %+v", f)
 	}
-	if says := inspected(); !strings.HasPrefix(says, "ok: ") {
+	if says := o.inspected(t); !strings.HasPrefix(says, "ok: ") {
 		t.Errorf("the doctor says %q", says)
 	}
 	// Damaged: found by reading back, and named.
@@ -110,7 +112,7 @@ func (o *office) fixity(t *testing.T) {
 	if list := string(o.custody(t, o.Investigator, 0, "item", "list").Stdout); strings.Count(list, "DAMAGED") != 1 || !strings.Contains(list, "passed") {
 		t.Errorf("in the list:\n%s", list)
 	}
-	if says := inspected(); !strings.HasPrefix(says, "problem: 1 stored copy is not what was deposited: item "+id) || !strings.Contains(says, "custodyd fixity --now --item") {
+	if says := o.inspected(t); !strings.HasPrefix(says, "problem: 1 stored copy is not what was deposited: item "+id) || !strings.Contains(says, "custodyd fixity --now --item") {
 		t.Errorf("the doctor says %q", says)
 	}
 	// Put back from where there is one, and read again.

@@ -119,7 +119,7 @@ func (d *Desk) Sessions(ctx context.Context) ([]Session, error) {
 	}
 	out := make([]Session, 0, len(list))
 	for _, u := range list {
-		s := Session{ID: u.ID, FileName: u.FileName, Size: u.Size, Expires: u.Expires, EndsSoon: time.Until(u.Expires) < 24*time.Hour}
+		s := Session{ID: u.ID, FileName: u.FileName, Size: u.Size, Expires: u.Expires, EndsSoon: u.Expires.Sub(d.Clock()) < 24*time.Hour}
 		for _, n := range u.Received {
 			s.Held += min(u.PartSize, u.Size-int64(n-1)*u.PartSize)
 		}
