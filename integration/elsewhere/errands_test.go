@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/evidence-custody/custodyd/cmd/custodyd/service"
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/localpg"
+	"github.com/evidence-custody/custodyd/custody/tlog/tsatest"
 	"github.com/evidence-custody/custodyd/evidence"
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
@@ -27,6 +29,8 @@ type office struct {
 	data     string
 	superior *stage.Person
 	kase     evidence.Digest
+
+	clockFile string // certificate of the service's time-stamping authority
 }
 
 // TestErrands runs both programs as officers and operators do, and holds each to
@@ -34,11 +38,16 @@ type office struct {
 func TestErrands(t *testing.T) {
 	t.Parallel()
 	o := &office{data: stage.Dir(t)}
-	o.process = stage.ServeProcess(t, o.data, "--mode", "test")
+	clock := tsatest.New(t, "clock")
+	server := httptest.NewServer(clock.OpenSSL(t, stage.Need(t, "openssl")))
+	t.Cleanup(server.Close)
+	o.clockFile = stage.Write(t, "clock.pem", clock.PEM())
+	o.process = stage.ServeProcess(t, o.data, "--mode", "test", "--timestamp-authorities", server.URL+" "+o.clockFile, "--timestamp-every", "1s")
 	o.Cast = stage.NewCast(t, o.process.URL, o.process.Token)
 	o.superior = o.Enrol(t, o.Agency, "Superintendent", custody.RightApprove, custody.RightHold)
 	o.Trusts(t, o.Investigator, o.superior)
 	o.kase = o.Investigator.OpenCase(t)
+	t.Run("time", o.timed)
 	t.Run("uploads", o.uploads)
 	t.Run("rotate-key", o.rotates)
 	t.Run("fixity", o.fixity)
