@@ -12,106 +12,16 @@ import (
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody"
-	"github.com/evidence-custody/custodyd/custody/ruling/rulingtest"
+	"github.com/evidence-custody/custodyd/custody/testdata/golden"
 	"github.com/gowebpki/jcs"
 )
-
-// examples returns one payload of each kind.
-func examples(t testing.TB) map[custody.Kind][]byte {
-	out := map[custody.Kind][]byte{}
-	s := rulingtest.Recovered(t)
-	for i, e := range s.Entries {
-		// The last of a kind is mostly the richer one.
-		out[e.Statement.Predicate.Kind] = s.Sealed[i].Envelope.Payload
-	}
-	for _, row := range custody.KindTable() {
-		if out[row.Kind] == nil {
-			t.Fatalf("the story has no %s", row.Kind)
-		}
-	}
-	return out
-}
-
-// loose writes a statement without the checks of Encode, members in order.
-func loose(t *testing.T, s *custody.Statement) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		t.Fatal(err)
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-}
-
-// refusedStatement is one way to spoil a payload of a kind: as text, or as a
-// statement.
-type refusedStatement struct {
-	rule, name string
-	kind       custody.Kind
-	text       func(string) string
-	change     func(*custody.Statement)
-}
-
-func (r refusedStatement) payload(t *testing.T, of map[custody.Kind][]byte) []byte {
-	t.Helper()
-	b := of[r.kind]
-	if r.change != nil {
-		s, err := custody.Decode(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.change(s)
-		b = loose(t, s)
-	}
-	if r.text != nil {
-		b = []byte(r.text(string(b)))
-	}
-	if bytes.Equal(b, of[r.kind]) {
-		t.Fatalf("%s: nothing was spoilt", r.name)
-	}
-	return b
-}
-
-func allRefused() []refusedStatement {
-	return append(append(append([]refusedStatement{}, refusedForms...), refusedPredicates...), refusedBodies...)
-}
 
 // TestDecode: each golden vector is read, or refused by exactly its rule; and
 // what is read has one encoding, on which another implementation agrees.
 func TestDecode(t *testing.T) {
-	of := examples(t)
-	var made []vector
-	for _, row := range custody.KindTable() {
-		made = append(made, newVector("ok-"+string(row.Kind), "ok", of[row.Kind]))
-	}
-	plain := body("", "", func(b *custody.Received) { b.MD5, b.SHA1 = "", "" })
-	made = append(made, newVector("ok-artifact.received-nothing-else-asked-for", "ok", plain.payload(t, of)))
-	set := body("", "", func(b *custody.Deposited) {
-		b.Declared, b.Segments = custody.Declared{}, []uint64{b.Artifact.Size - 3, 1, 2}
-	})
-	made = append(made, newVector("ok-artifact.deposited-in-segments", "ok", set.payload(t, of)))
-	for name, change := range map[string]func(*custody.ImageRead){
-		"damaged": damaged(func(*custody.ImageFound) {}),
-		"differs": func(b *custody.ImageRead) {
-			b.Found.Stored.SHA1, b.Outcome = strings.Repeat("0", 40), custody.ImageDamaged
-		},
-		"no-hash": func(b *custody.ImageRead) { b.Found.Stored = custody.MediaHashes{} },
-		"unreadable": func(b *custody.ImageRead) {
-			b.Found, b.Outcome, b.Reason = nil, custody.ImageUnreadable, custody.UnreadableTruncated
-		},
-	} {
-		made = append(made, newVector("ok-image.read-"+name, "ok", body("", name, change).payload(t, of)))
-	}
-	for _, r := range allRefused() {
-		made = append(made, newVector(r.rule+"-"+r.name, r.rule, r.payload(t, of)))
-	}
-	large := newVector("statement.size-one-byte-over", "statement.size", []byte(" "))
-	large.Times = custody.MaxPayload + 1
-	made = append(made, large)
-	for _, v := range goldenVectors(t, "statement", made) {
+	for _, v := range goldenVectors(t, "statement", golden.Statements(t)) {
 		t.Run(v.Name, func(t *testing.T) {
-			payload := v.bytes(t)
+			payload := v.Bytes(t)
 			s, err := custody.Decode(payload)
 			if got := ruleOf(t, err); got != v.Expect {
 				t.Fatalf("%s (%v); want %s", got, err, v.Expect)
@@ -175,11 +85,11 @@ func TestBothWaysAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var v vector
+		var v golden.Vector
 		if err := json.Unmarshal(raw, &v); err != nil {
 			t.Fatal(err)
 		}
-		payload := v.bytes(t)
+		payload := v.Bytes(t)
 		s, err := custody.Decode(payload)
 		sameBothWays(t, payload, s, err)
 		if err == nil && !custody.ReadShort(payload) {

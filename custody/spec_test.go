@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/evidence-custody/custodyd/custody"
+	"github.com/evidence-custody/custodyd/custody/testdata/golden"
 	"github.com/evidence-custody/custodyd/evidence"
 )
 
@@ -310,7 +311,7 @@ func TestSpecSubjects(t *testing.T) {
 	if len(rows) != len(custody.KindTable()) {
 		t.Errorf("SPEC.md has subjects of %d kinds", len(rows))
 	}
-	of := examples(t)
+	of := golden.Examples(t)
 	for _, row := range rows {
 		s, err := custody.Decode(of[custody.Kind(row[0])])
 		if err != nil {

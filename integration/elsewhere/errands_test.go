@@ -51,6 +51,7 @@ func TestErrands(t *testing.T) {
 	t.Run("uploads", o.uploads)
 	t.Run("rotate-key", o.rotates)
 	t.Run("fixity", o.fixity)
+	t.Run("segment", o.segment)
 	t.Run("dispose", o.disposes)
 	t.Run("extend-retention", o.extends)
 }

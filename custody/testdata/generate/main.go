@@ -1,4 +1,4 @@
-// Generate writes the golden vectors of verification into custody/testdata:
+// Generate writes the golden vectors into custody/testdata:
 //
 //	go run ./custody/testdata/generate
 //
@@ -15,17 +15,26 @@ import (
 )
 
 func main() {
-	if err := run(filepath.Join("custody", "testdata", "verify")); err != nil {
+	if err := run(filepath.Join("custody", "testdata")); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
 func run(dir string) error {
-	if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("couldn't find custody/testdata: run this in the module's root: %w", err)
 	}
-	files := golden.Verification(teller{})
+	for name, files := range golden.All(teller{}) {
+		if err := write(filepath.Join(dir, name), files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts the files into a folder that holds nothing else.
+func write(dir string, files map[string][]byte) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("couldn't clear the vectors: %w", err)
 	}

@@ -1,4 +1,4 @@
-package custody_test
+package golden
 
 import (
 	"slices"
