@@ -128,7 +128,13 @@ func (l *Ledger) appender() {
 	for {
 		select {
 		case g := <-l.queue:
-			l.appendAll(l.gather(g))
+			groups := [][]*group{l.gather(g)}
+			if l.company == 0 {
+				groups = l.file(groups[0])
+			}
+			for _, together := range groups {
+				l.appendAll(together)
+			}
 		case <-l.life.Done():
 			return
 		}

@@ -91,66 +91,26 @@ func (g *group) effective() bool {
 // attempt judges and writes the groups from the head that the appender knows.
 // It returns nil where the log's head is another one; nothing was written then.
 func (l *Ledger) attempt(ctx context.Context, g ground, groups []*group) (*batch, error) {
-	b := &batch{groups: groups}
-	events, shared, err := l.hear(ctx, g, groups)
-	if err != nil {
+	f := newFiling(l.head)
+	if err := l.hear(ctx, g, f, nil, groups); err != nil {
 		return nil, err
 	}
-	if same, err := l.settle(ctx, g, groups, events); !same || err != nil {
-		return nil, err
-	}
-	if len(events) == 0 {
-		return b, nil
-	}
-	next := &head{frontier: *l.head.frontier.Clone(), edge: l.head.edge.clone()}
-	var full []tile
-	for _, e := range events {
-		next.frontier.Append(e.leafHash)
-		full = append(full, next.edge.append(e.leafHash)...)
-	}
-	// Here the batch is verified once more: its leaves were hashed from the bytes
-	// that are written, whose signatures held, and the tree grows from the one
-	// that this process signed before. A flipped bit in what the database keeps
-	// is found by catchUp and at the next start, never signed over.
-	for _, g := range groups {
-		g.tried = g.tried || len(g.admit) > 0
-	}
-	now := l.now()
-	if err := l.crash(beforeAppend); err != nil {
-		return nil, err
-	}
-	// Without a transaction this is the commit. A crash or a lost connection
-	// here leaves the outcome unknown: the groups are run again, and find
-	// themselves in the log or not.
-	written, err := l.write(ctx, g, l.head, next, events, full, now)
+	f.grow(l.now())
+	// Without a transaction this is the commit.
+	written, err := l.lodge(ctx, g, f)
 	if !written || err != nil {
 		return nil, err
 	}
-	if g.tx != nil {
+	if g.tx != nil && len(f.events) > 0 {
 		if err := g.tx.Commit(); err != nil {
 			return nil, err
 		}
-	}
-	// A crash from here on loses nothing: the events are in the log with their
-	// checkpoint, and any replica signs it for who asks.
-	if err := l.crash(afterAppend); err != nil {
-		return nil, err
-	}
-	l.head = next
-	l.forest.advance(next.edge, full)
-	for _, c := range shared.chains {
-		if c != nil {
-			l.chains.put(c.ID, c)
+		if err := l.crash(afterAppend); err != nil {
+			return nil, err
 		}
 	}
-	for _, e := range events {
-		l.entries.put(e.place.leaf, &ruling.Entry{Index: e.index, Leaf: e.place.leaf, EventID: e.event, Statement: e.statement})
-		for _, k := range e.keys {
-			l.keys.put(k.ID(), k)
-		}
-	}
-	b.cp = docket.Checkpoint{Size: next.frontier.Size(), Root: next.frontier.Root(), Published: now}
-	return b, nil
+	l.adopt(f)
+	return f.batch(), nil
 }
 
 const stateQuery = `SELECT size, root, frontier FROM custody.log_state WHERE one`
@@ -209,32 +169,33 @@ func (l *Ledger) forget(ctx context.Context, q querier, from, to uint64) error {
 	return err
 }
 
-// hear judges group after group; each sees what those before it would change.
-// It returns the events to append and the world after them.
-func (l *Ledger) hear(ctx context.Context, g ground, groups []*group) ([]*sealedEvent, *layer, error) {
-	below := view{database{ctx, g}, l.chains, l.entries}
-	shared := newLayer()
+// hear judges group after group, each seeing what those before it would change,
+// and adds to the filing what is to be appended. ahead is what filings that are
+// under way will have changed by then, the newest first.
+func (l *Ledger) hear(ctx context.Context, g ground, f *filing, ahead []*layer, groups []*group) error {
+	below := view{database{ctx, g}, l.chains, l.entries, ahead}
 	var all []*prepared
 	for _, g := range groups {
 		g.err, g.admit, g.places, g.created = nil, nil, nil, nil
 		all = append(all, g.subs...)
 	}
-	if err := below.prefetch(shared, all); err != nil {
-		return nil, nil, err
+	f.groups, f.n = append(f.groups, groups...), f.n+len(all)
+	if err := below.prefetch(f.shared, all); err != nil {
+		return err
 	}
-	var events []*sealedEvent
 	for _, group := range groups {
-		w := &world{id: l.log.Load(), group: newLayer(), batch: shared, below: below}
-		next := l.head.frontier.Size() + uint64(len(events))
+		w := &world{id: l.log.Load(), group: newLayer(), batch: f.shared, below: below}
+		next := f.was.frontier.Size() + uint64(len(f.events))
 		if err := l.hearGroup(ctx, g, w, group, next); err != nil {
-			return nil, nil, err
+			return err
 		}
+		f.refused = f.refused || group.err != nil
 		if len(group.admit) > 0 {
-			events = append(events, group.admit...)
-			shared.merge(w.group)
+			f.events = append(f.events, group.admit...)
+			f.shared.merge(w.group)
 		}
 	}
-	return events, shared, nil
+	return nil
 }
 
 // hearGroup judges one group. It is to be appended where admit is not empty
@@ -309,23 +270,23 @@ func twice(g *group) bool {
 // places instead. It reports false where the log's head is not the one that was
 // judged at: then everything was judged by a world that is gone, or that never
 // was one.
-func (l *Ledger) settle(ctx context.Context, g ground, groups []*group, events []*sealedEvent) (bool, error) {
+func (l *Ledger) settle(ctx context.Context, g ground, f *filing) (bool, error) {
 	var ids []custody.ID
-	for _, group := range groups {
+	for _, group := range f.groups {
 		if group.err != nil {
 			for _, p := range group.subs {
 				ids = append(ids, p.eventID)
 			}
 		}
 	}
-	if len(ids) == 0 && len(events) > 0 {
+	if len(ids) == 0 && len(f.events) > 0 {
 		return true, nil // write finds out
 	}
 	size, in, err := known(ctx, g, ids)
-	if err != nil || size != l.head.frontier.Size() {
+	if err != nil || size != f.was.frontier.Size() {
 		return false, err
 	}
-	for _, group := range groups {
+	for _, group := range f.groups {
 		if group.err == nil || twice(group) {
 			continue
 		}

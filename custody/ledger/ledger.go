@@ -185,8 +185,8 @@ func connect(cfg Config) (*Ledger, error) {
 	l.db.SetMaxOpenConns(20)
 	l.db.SetMaxIdleConns(20)
 	l.db.SetConnMaxLifetime(30 * time.Minute)
-	l.appendDB.SetMaxOpenConns(2)
-	l.appendDB.SetMaxIdleConns(2)
+	l.appendDB.SetMaxOpenConns(underWay + 1) // and one that reads meanwhile
+	l.appendDB.SetMaxIdleConns(underWay + 1)
 	l.stmts = newStatements(l.appendDB)
 	l.forest = newForest(l.db)
 	l.life, l.end = context.WithCancel(context.Background())

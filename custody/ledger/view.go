@@ -11,7 +11,7 @@ import (
 )
 
 // view is the source that the appender judges by: what it remembers, over the
-// tables. What it remembers of chains is their states at its head, which it
+// tables, and over both what batches under way will have changed. What it remembers of chains is their states at its head, which it
 // keeps right itself: a batch of its own replaces the states that it changed,
 // and catchUp forgets those that another replica's events changed. What it
 // reads may be newer than its head; such a batch is never written, because
@@ -20,17 +20,47 @@ type view struct {
 	database
 	chains  *cache[custody.ID, *docket.Chain] // only those that exist
 	entries *cache[custody.ID, *ruling.Entry] // events never change
+	ahead   []*layer                          // of batches under way, the newest first
 }
 
 func (v view) chain(id custody.ID) (*docket.Chain, error) {
-	if c, ok := v.chains.at(id); ok {
+	if c, ok := v.chainAt(id); ok {
 		return c, nil
 	}
 	return v.database.chain(id)
 }
 
+// chainAt is the chain as it is remembered.
+func (v view) chainAt(id custody.ID) (*docket.Chain, bool) {
+	for _, y := range v.ahead {
+		if c, ok := y.chains[id]; ok {
+			return c, true
+		}
+	}
+	return v.chains.at(id)
+}
+
+// entryAt is the entry as it is remembered.
+func (v view) entryAt(leaf custody.ID) (*ruling.Entry, bool) {
+	for _, y := range v.ahead {
+		if e, ok := y.entries[leaf]; ok {
+			return e, true
+		}
+	}
+	return v.entries.at(leaf)
+}
+
+func (v view) document(id custody.ID) ([]byte, error) {
+	for _, y := range v.ahead {
+		if b, ok := y.docs[id]; ok {
+			return b, nil
+		}
+	}
+	return v.database.document(id)
+}
+
 func (v view) entry(leaf custody.ID) (*ruling.Entry, error) {
-	if e, ok := v.entries.at(leaf); ok {
+	if e, ok := v.entryAt(leaf); ok {
 		return e, nil
 	}
 	e, err := v.database.entry(leaf)
@@ -48,7 +78,7 @@ func (v view) prefetch(y *layer, subs []*prepared) error {
 		if _, ok := y.chains[id]; ok {
 			return
 		}
-		c, ok := v.chains.at(id)
+		c, ok := v.chainAt(id)
 		if y.chains[id] = c; !ok {
 			chains = append(chains, id)
 		}
@@ -57,7 +87,7 @@ func (v view) prefetch(y *layer, subs []*prepared) error {
 		if _, ok := y.entries[leaf]; ok {
 			return
 		}
-		if e, ok := v.entries.at(leaf); ok {
+		if e, ok := v.entryAt(leaf); ok {
 			y.entries[leaf] = e
 			return
 		}

@@ -13,26 +13,33 @@ import (
 )
 
 // A batch is one statement, and outside a transaction that is the commit as
-// well: one round trip, whatever its length. Its first part moves log_state on
-// from exactly the head that the batch was judged at; the others insert only
-// beside the row that it returns. Where another replica was faster it returns
-// none, and nothing at all is written.
-const advance = `WITH head AS (
-	UPDATE custody.log_state SET size = $1, root = $2, frontier = $3 WHERE one AND size = $4 AND root = $5 RETURNING size, root)`
+// well: one round trip, whatever its length. Its first parts lock log_state and
+// move it on from exactly the head that the batch was judged at; the others
+// insert only beside the row that this returns. Where another replica was faster
+// it returns none, and nothing at all is written.
+//
+// The row is locked before it is compared: a batch that was judged upon another
+// one which is still being committed waits here for that, and finds what it left.
+// Nothing below may depend on rows that this statement's snapshot would have to
+// show: ON CONFLICT sees what was committed since, a join would not.
+const advance = `WITH state AS MATERIALIZED (SELECT size, root FROM custody.log_state WHERE one FOR UPDATE),
+	head AS (UPDATE custody.log_state s SET size = $1, root = $2, frontier = $3 FROM state
+		WHERE s.one AND state.size = $4 AND state.root = $5 RETURNING s.size, s.root)`
 
 // The last part's row is what says that the batch was written.
 const publish = `
 INSERT INTO custody.checkpoints (size, root, published_at) SELECT size, root, $6::timestamptz FROM head`
 
-// write appends a batch that was judged at head to what it makes of it. It
-// reports false where the log's head is another one by now.
-func (l *Ledger) write(ctx context.Context, g ground, was, next *head, events []*sealedEvent, full []tile, now time.Time) (bool, error) {
+// write appends a filing. It reports false where the log's head is not the one
+// that it was judged at by now.
+func (l *Ledger) write(ctx context.Context, g ground, f *filing) (bool, error) {
+	was, next, events := f.was, f.next, f.events
 	frontier, err := next.frontier.MarshalBinary()
 	if err != nil {
 		return false, fmt.Errorf("couldn't encode the frontier: %w", err)
 	}
 	wasRoot, root := was.frontier.Root(), next.frontier.Root()
-	w := statement{args: []any{int64(next.frontier.Size()), root[:], frontier, int64(was.frontier.Size()), wasRoot[:], now}}
+	w := statement{args: []any{int64(next.frontier.Size()), root[:], frontier, int64(was.frontier.Size()), wasRoot[:], f.now}}
 	w.text.WriteString(advance)
 	w.events(events)
 	w.links(events)
@@ -40,7 +47,7 @@ func (l *Ledger) write(ctx context.Context, g ground, was, next *head, events []
 	w.words(events)
 	w.keys(events)
 	w.parts(events)
-	w.tiles(full)
+	w.tiles(f.full)
 	w.text.WriteString(publish)
 	if w.err != nil {
 		return false, w.err
