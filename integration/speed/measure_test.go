@@ -126,40 +126,30 @@ func (v *verifying) verify(t testing.TB, subs []docket.Submission, key *ecdsa.Pu
 // the database is below it. It tells how much work something is where others
 // use the machine too.
 func processorTime() time.Duration {
-	type process struct {
-		parent int
-		ticks  int64
+	return time.Duration(ticksBelow("self")) * 10 * time.Millisecond
+}
+
+func ticksBelow(id string) (sum int64) {
+	b, err := os.ReadFile("/proc/" + id + "/stat")
+	if err != nil {
+		return 0 // it ended
 	}
-	all := map[int]process{}
-	files, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			continue // it ended
-		}
-		id, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
-		fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-		if len(fields) < 15 {
-			continue
-		}
-		var p process
-		p.parent, _ = strconv.Atoi(fields[1])
-		for _, i := range []int{11, 12, 13, 14} { // user and system, its own and those of children that ended
-			n, _ := strconv.ParseInt(fields[i], 10, 64)
-			p.ticks += n
-		}
-		all[id] = p
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if len(fields) < 15 {
+		return 0
 	}
-	var sum int64
-	for id, p := range all {
-		for up := id; up > 1; up = all[up].parent {
-			if up == os.Getpid() {
-				sum += p.ticks
-				break
-			}
+	for _, i := range []int{11, 12, 13, 14} { // user and system, its own and those of children that ended
+		n, _ := strconv.ParseInt(fields[i], 10, 64)
+		sum += n
+	}
+	threads, _ := filepath.Glob("/proc/" + id + "/task/*/children")
+	for _, f := range threads {
+		children, _ := os.ReadFile(f)
+		for _, child := range strings.Fields(string(children)) {
+			sum += ticksBelow(child)
 		}
 	}
-	return time.Duration(sum) * 10 * time.Millisecond
+	return sum
 }
 
 // report prints what was measured.
