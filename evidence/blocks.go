@@ -22,7 +22,7 @@ func BlockCount(size uint64) uint64 {
 
 // BlockLeaf returns the RFC 6962 leaf hash of one block: SHA-256(0x00 || block).
 func BlockLeaf(block []byte) Digest {
-	h := sha256.New()
+	h := NewSHA256()
 	h.Write([]byte{0x00})
 	h.Write(block)
 	var d Digest

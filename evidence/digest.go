@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+
+	"github.com/evidence-custody/custodyd/evidence/sum"
 )
 
 // Digest is a SHA-256 value: 32 bytes, written as 64 lowercase hex digits.
@@ -18,6 +21,10 @@ var ErrDigest = errors.New("not 64 lowercase hex digits")
 
 // Sum returns the SHA-256 of b.
 func Sum(b []byte) Digest { return sha256.Sum256(b) }
+
+// NewSHA256 returns a SHA-256 for much data: several such hashes that are
+// written to at once share a processor better than crypto/sha256's.
+func NewSHA256() hash.Hash { return sum.New() }
 
 // ParseDigest reads exactly 64 lowercase hex digits. One digest has one
 // spelling: upper case is refused, so that text comparison is identity.

@@ -3,7 +3,6 @@ package evidence
 import (
 	"crypto/md5"
 	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -93,7 +92,7 @@ type Hasher struct {
 // NewHasher returns a Hasher that has taken no bytes. It computes SHA-256 and
 // the block tree, and these legacy digests.
 func NewHasher(also ...Legacy) *Hasher {
-	h := &Hasher{sha256: sha256.New()}
+	h := &Hasher{sha256: NewSHA256()}
 	for _, l := range also {
 		h.also |= l
 	}

@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"crypto/sha256"
 	"encoding"
 	"encoding/binary"
 	"fmt"
@@ -23,7 +22,7 @@ type segmented struct {
 func NewSegmentedHasher(sizes []uint64) *Hasher {
 	h := NewHasher()
 	if len(sizes) > 0 {
-		h.sha256, h.segments = nil, &segmented{sizes: sizes, h: sha256.New()}
+		h.sha256, h.segments = nil, &segmented{sizes: sizes, h: NewSHA256()}
 	}
 	return h
 }
@@ -99,7 +98,7 @@ func parseSegmented(b []byte, size uint64) (*segmented, error) {
 		b = b[4:]
 		return n, true
 	}
-	s := &segmented{h: sha256.New()}
+	s := &segmented{h: NewSHA256()}
 	n, ok := number()
 	if !ok || len(b) < 8*n {
 		return nil, bad
@@ -140,7 +139,7 @@ type SegmentDigests struct{ s segmented }
 // NewSegmentDigests expects segments of these sizes; bytes behind the last are
 // passed over.
 func NewSegmentDigests(sizes []uint64) *SegmentDigests {
-	return &SegmentDigests{segmented{sizes: sizes, h: sha256.New()}}
+	return &SegmentDigests{segmented{sizes: sizes, h: NewSHA256()}}
 }
 
 // Write takes the next bytes. It never fails.

@@ -2,7 +2,6 @@ package registrar
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"hash"
 	"io"
@@ -49,7 +48,7 @@ func (r *Registrar) receive(ctx context.Context, in room, p Part, body io.Reader
 	}
 	var whole hash.Hash
 	if p.SHA256 != nil {
-		whole = sha256.New()
+		whole = evidence.NewSHA256()
 	}
 	content, err := r.keepMeanwhile(ctx, in, p.Size, body, whole)
 	var short *parcel.Short
@@ -99,8 +98,8 @@ func announced(p Part, content *parcel.Parcel, whole hash.Hash, body io.Reader) 
 		diffs = append(diffs, Difference{Name: "blocks", Declared: p.Blocks.String(), Received: root.String()})
 	}
 	if whole != nil {
-		if sum := evidence.Digest(whole.Sum(nil)); sum != *p.SHA256 {
-			diffs = append(diffs, Difference{Name: "sha256", Declared: p.SHA256.String(), Received: sum.String()})
+		if got := evidence.Digest(whole.Sum(nil)); got != *p.SHA256 {
+			diffs = append(diffs, Difference{Name: "sha256", Declared: p.SHA256.String(), Received: got.String()})
 		}
 	}
 	if len(diffs) > 0 {

@@ -1,7 +1,6 @@
 package parcel
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
@@ -96,7 +95,7 @@ func Spool(r io.Reader, size int64, dir string, whole hash.Hash, freed func()) (
 
 func (p *Parcel) fill(r io.Reader, f *os.File, whole hash.Hash) error {
 	buf := make([]byte, 1<<20)
-	leaf := sha256.New()
+	leaf := evidence.NewSHA256()
 	for off := int64(0); off < p.size; {
 		if off%evidence.BlockSize == 0 {
 			leaf.Reset()

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -315,7 +314,7 @@ func (f *fetch) tell() {
 // digest takes all blocks into the SHA-256 of the whole, in order, and writes
 // them to the stream if there is one. It ends at the first bad block.
 func (f *fetch) digest() error {
-	sum := sha256.New()
+	whole := evidence.NewSHA256()
 	segments := evidence.NewSegmentDigests(f.reader.Segments)
 	for i := uint64(0); i < f.blocks.Count(); i++ {
 		data, err := f.await(i)
@@ -330,7 +329,7 @@ func (f *fetch) digest() error {
 		if len(f.reader.Segments) > 0 {
 			segments.Write(data)
 		} else {
-			sum.Write(data)
+			whole.Write(data)
 		}
 		f.memory.Put(data[:cap(data)])
 		f.mu.Lock()
@@ -343,7 +342,7 @@ func (f *fetch) digest() error {
 	for f.syncing {
 		f.moved.Wait()
 	}
-	sum.Sum(f.sum[:0])
+	whole.Sum(f.sum[:0])
 	if len(f.reader.Segments) > 0 {
 		f.sum = f.reader.recomputed(segments.Sums())
 	}
