@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/ledger/docket"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 	"github.com/evidence-custody/custodyd/evidence/vault/strongbox"
 )
 
@@ -151,8 +151,8 @@ func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(c
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open block %d of artifact %s: %w", i, c.artifact.SHA256.Short(), err)
 	}
-	memory := sealed.Get().(*[strongbox.BlockSize]byte)
-	defer sealed.Put(memory)
+	memory := sealed.Take()
+	defer sealed.Give(memory)
 	in := memory[:strongbox.Sealed(uint64(len(data)))]
 	if err := c.read(ctx, i, i*strongbox.BlockSize, in, rot); err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (c *Copy) fetch(ctx context.Context, i, off uint64, data []byte, rot func(c
 	return out, err
 }
 
-var sealed = sync.Pool{New: func() any { return new([strongbox.BlockSize]byte) }}
+var sealed = bulk.NewStock(strongbox.BlockSize)
 
 // read fills data from off of the object on.
 func (c *Copy) read(ctx context.Context, i, off uint64, data []byte, rot func(custody.FixityReason, error) error) error {
@@ -228,10 +228,10 @@ func (c *Copy) Size(ctx context.Context) (uint64, error) {
 	return c.store.Size(ctx, c.artifact.Key, c.artifact.Version)
 }
 
-var buffers = sync.Pool{New: func() any { return new([evidence.BlockSize]byte) }}
+var buffers = bulk.NewStock(evidence.BlockSize)
 
 // Buffer lends the memory of one block; Return gives it back.
-func Buffer() *[evidence.BlockSize]byte { return buffers.Get().(*[evidence.BlockSize]byte) }
+func Buffer() []byte { return buffers.Take() }
 
 // Return takes memory back; nothing may read it any more.
-func Return(b *[evidence.BlockSize]byte) { buffers.Put(b) }
+func Return(b []byte) { buffers.Give(b) }

@@ -319,11 +319,11 @@ func TestNoMemory(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, evidence.BlockSize, 1, func(r *Registrar) { r.spoolAfter = time.Millisecond })
 	r := s.replicas[0]
-	held, err := r.next.memory.Take(t.Context(), r.next.memory.Blocks())
+	held, err := r.next.memory.Take(t.Context(), r.next.memory.Pieces())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.next.memory.Give(held)
+	defer r.next.memory.Give(held...)
 	if err := s.put(t.Context(), r, 1, s.data); err != nil {
 		t.Fatal(err)
 	}

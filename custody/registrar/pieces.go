@@ -20,7 +20,7 @@ const (
 )
 
 type block struct {
-	memory *[evidence.BlockSize]byte
+	memory []byte
 	data   []byte
 	err    error
 	early  bool // has one of the tokens of readAheadAll
@@ -70,7 +70,7 @@ func (p *pieces) ask() {
 		p.ahead = append(p.ahead, slot)
 		p.reading.Go(func() {
 			memory := fixity.Buffer()
-			data, err := p.copy.Block(p.ctx, i, memory[:])
+			data, err := p.copy.Block(p.ctx, i, memory)
 			slot <- block{memory, data, err, early}
 		})
 	}

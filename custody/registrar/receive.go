@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 	"github.com/evidence-custody/custodyd/evidence/parcel"
 )
 
@@ -29,12 +30,12 @@ const (
 
 // room is where parts lie between their arrival and their commit.
 type room struct {
-	memory *parcel.Pool
+	memory *bulk.Shelf
 	files  *semaphore.Weighted // bytes
 }
 
 func newRoom(blocks int) room {
-	return room{memory: parcel.NewPool(blocks), files: semaphore.NewWeighted(spooled)}
+	return room{memory: bulk.NewShelf(evidence.BlockSize, blocks), files: semaphore.NewWeighted(spooled)}
 }
 
 // receive reads exactly the announced bytes and compares every digest that was
@@ -70,7 +71,7 @@ func (r *Registrar) receive(ctx context.Context, in room, p Part, body io.Reader
 // keepMeanwhile reads the part into memory, or where it is too large for that,
 // or memory is not to be had soon, into a file without a name.
 func (r *Registrar) keepMeanwhile(ctx context.Context, in room, size int64, body io.Reader, whole hash.Hash) (*parcel.Parcel, error) {
-	if n := parcel.Blocks(size); size <= r.inMemory && n <= in.memory.Blocks() {
+	if n := parcel.Blocks(size); size <= r.inMemory && n <= in.memory.Pieces() {
 		soon, cancel := context.WithTimeout(ctx, r.spoolAfter)
 		blocks, err := in.memory.Take(soon, n)
 		cancel()

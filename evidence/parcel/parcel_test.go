@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 func random(n int) []byte {
@@ -34,7 +35,7 @@ func made(t *testing.T, b []byte) map[string]*Parcel {
 		return p
 	}
 	size := int64(len(b))
-	pool := NewPool(Blocks(size))
+	pool := bulk.NewShelf(evidence.BlockSize, Blocks(size))
 	room, err := pool.Take(t.Context(), Blocks(size))
 	if err != nil {
 		t.Fatal(err)
@@ -101,8 +102,8 @@ func TestCut(t *testing.T) {
 	const size = 2 * evidence.BlockSize
 	broken := errors.New("broken network")
 	for _, n := range []int{0, 1, evidence.BlockSize, size - 1} {
-		for name, receive := range map[string]func(io.Reader, *Pool) error{
-			"received": func(r io.Reader, pool *Pool) error {
+		for name, receive := range map[string]func(io.Reader, *bulk.Shelf) error{
+			"received": func(r io.Reader, pool *bulk.Shelf) error {
 				room, err := pool.Take(t.Context(), 2)
 				if err != nil {
 					return err
@@ -110,9 +111,9 @@ func TestCut(t *testing.T) {
 				_, err = Receive(r, size, pool, room, nil)
 				return err
 			},
-			"spooled": func(r io.Reader, _ *Pool) error { _, err := Spool(r, size, t.TempDir(), nil, nil); return err },
+			"spooled": func(r io.Reader, _ *bulk.Shelf) error { _, err := Spool(r, size, t.TempDir(), nil, nil); return err },
 		} {
-			pool := NewPool(2)
+			pool := bulk.NewShelf(evidence.BlockSize, 2)
 			err := receive(bytes.NewReader(random(n)), pool)
 			var short *Short
 			if !errors.Is(err, ErrShort) || !errors.As(err, &short) || *short != (Short{size, int64(n)}) {
@@ -121,7 +122,7 @@ func TestCut(t *testing.T) {
 			if err := receive(io.MultiReader(bytes.NewReader(random(n)), iotest.ErrReader(broken)), pool); !errors.Is(err, broken) {
 				t.Errorf("%s, broken after %d bytes: %v", name, n, err)
 			}
-			if !pool.room.TryAcquire(2) {
+			if pool.TryTake() == nil || pool.TryTake() == nil {
 				t.Errorf("%s, cut after %d bytes: the memory wasn't given back", name, n)
 			}
 		}
@@ -173,10 +174,10 @@ func TestShrunk(t *testing.T) {
 	}
 }
 
-// TestPool: memory is used again once the last reader is done, in the order of
+// TestMemoryIsUsedAgain: memory is used again once the last reader is done, in the order of
 // asking, and never more than there is.
-func TestPool(t *testing.T) {
-	pool := NewPool(2)
+func TestMemoryIsUsedAgain(t *testing.T) {
+	pool := bulk.NewShelf(evidence.BlockSize, 2)
 	room, err := pool.Take(t.Context(), 2)
 	if err != nil {
 		t.Fatal(err)

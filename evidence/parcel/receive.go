@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // ErrShort reports a source that ended before the bytes it was to give; Short
@@ -33,8 +34,8 @@ func Blocks(size int64) int { return int(evidence.BlockCount(uint64(size))) }
 // is computed while the next one is read. whole, if not nil, takes all bytes in
 // order, at the same time. On error the blocks are given back; a source that
 // ends early is ErrShort.
-func Receive(r io.Reader, size int64, pool *Pool, blocks [][]byte, whole hash.Hash) (*Parcel, error) {
-	p := &Parcel{size: size, leaves: make([]evidence.Digest, len(blocks)), blocks: blocks, free: func() { pool.Give(blocks) }}
+func Receive(r io.Reader, size int64, pool *bulk.Shelf, blocks [][]byte, whole hash.Hash) (*Parcel, error) {
+	p := &Parcel{size: size, leaves: make([]evidence.Digest, len(blocks)), blocks: blocks, free: func() { pool.Give(blocks...) }}
 	p.uses.Store(1)
 	var wg sync.WaitGroup
 	full := make(chan []byte, len(blocks))

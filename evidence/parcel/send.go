@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // maxInMemory is the largest part that is read into memory; larger ones are
@@ -75,7 +76,8 @@ func (s Sending) read(ctx context.Context, measured, heard chan<- *Parcel) error
 		blocks = max(min(memoryBlocks, (max(1, s.Window)+2)*Blocks(part)), 2*Blocks(part))
 		blocks = min(blocks, Blocks(s.Size))
 	}
-	pool := newHeapPool(blocks, min(evidence.BlockSize, s.Size))
+	pool := bulk.NewShelf(int(min(evidence.BlockSize, s.Size)), blocks)
+	defer pool.Close() // what a request still reads, when that is given back
 	senders, ctx := errgroup.WithContext(ctx)
 	senders.SetLimit(max(1, s.Window))
 	var done sync.Mutex
@@ -131,7 +133,7 @@ func (s Sending) read(ctx context.Context, measured, heard chan<- *Parcel) error
 }
 
 // part reads part n.
-func (s Sending) part(ctx context.Context, n int, pool *Pool) (*Parcel, error) {
+func (s Sending) part(ctx context.Context, n int, pool *bulk.Shelf) (*Parcel, error) {
 	off := int64(n-1) * s.PartSize
 	in := io.NewSectionReader(s.Source, off, min(s.PartSize, s.Size-off))
 	var p *Parcel

@@ -83,6 +83,7 @@ var fuzzed = map[string]string{
 	"evidence ParseDigest":                                   "evidence FuzzParseDigest",
 	"evidence Digest.UnmarshalText":                          "evidence FuzzParseDigest",
 	"evidence Hasher.UnmarshalBinary":                        "evidence FuzzHasherState",
+	"evidence/sum digest.UnmarshalBinary":                    "evidence FuzzHasherState",
 	"evidence/ewf parseVolume":                               "evidence/ewf FuzzOpen",
 	"evidence ParseManifest":                                 "evidence FuzzParseManifest",
 	"evidence parseSegmented":                                "evidence FuzzHasherState",

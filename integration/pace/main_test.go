@@ -122,6 +122,10 @@ func (b *bench) store(t testing.TB) (s *vault.Store, bucket string) {
 	return s, c.Bucket
 }
 
+// large is from how many bytes on a measurement is worth something, and is
+// warmed up for.
+const large = 1 << 30
+
 // warm reads the file, so that every measurement finds it in memory alike.
 func (b *bench) warm(t testing.TB) {
 	t.Helper()
@@ -144,7 +148,7 @@ func (b *bench) warm(t testing.TB) {
 func (b *bench) measure(t *testing.B, do func()) {
 	t.Helper()
 	b.warm(t)
-	if b.size >= 1<<30 {
+	if b.size >= large {
 		do()
 	}
 	t.SetBytes(b.size)

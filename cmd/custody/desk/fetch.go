@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
-// How a retrieval works. Each download asks for some blocks in a row; blocks
-// are handed to the digest of the whole, in order, as long as they are not far
-// ahead of it, and else read from the file again, where they were just written.
+// How a retrieval works. Each download asks for some blocks in a row, none far
+// ahead of the digest of the whole, which takes them in order from memory: what
+// was written isn't read again.
 const (
 	streams     = 3
-	inRow       = 8  // blocks of one download into a file: 64 MiB
-	inRowStream = 2  // into a stream, which can't be written out of order
-	handOver    = 8  // blocks ahead of the digest that are kept in memory
+	inRow       = 4  // blocks of one download: 32 MiB
+	ahead       = 16 // blocks ahead of the digest that are kept in memory: 128 MiB
 	syncEvery   = 32 // blocks after which what was written is made durable, while the rest comes
 	fetchTries  = 4  // of a block at which the network fails
 	codeDamaged = "copy-damaged"
@@ -35,7 +35,7 @@ type fetch struct {
 	out      io.Writer // nil: into the file
 	progress Progress
 	streams  int
-	memory   sync.Pool
+	memory   *bulk.Stock
 
 	file interface {
 		io.ReaderAt
@@ -78,7 +78,7 @@ func newFetch(service Artifacts, reader Reader, blocks *evidence.Blocks, in Retr
 		f.streams = streams
 	}
 	f.moved = sync.NewCond(&f.mu)
-	f.memory.New = func() any { return make([]byte, min(evidence.BlockSize, reader.Artifact.Size)) }
+	f.memory = bulk.NewStock(int(min(evidence.BlockSize, reader.Artifact.Size)))
 	return f
 }
 
@@ -99,8 +99,13 @@ func (f *fetch) run(ctx context.Context) error {
 	}
 	group.Go(f.digest)
 	err := group.Wait()
+	defer f.memory.Close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for i, data := range f.handed {
+		f.memory.Give(data)
+		delete(f.handed, i)
+	}
 	slices.SortFunc(f.bad, func(a, b BadBlock) int { return int(int64(a.Index) - int64(b.Index)) })
 	switch {
 	case err != nil && !errors.Is(err, errBad):
@@ -133,10 +138,6 @@ func (f *fetch) end(err error) {
 // claim takes the next blocks in a row that nobody has; n is 0 when there will
 // be none any more.
 func (f *fetch) claim() (from, n uint64, err error) {
-	row := uint64(inRow)
-	if f.out != nil {
-		row = inRowStream
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for {
@@ -146,15 +147,19 @@ func (f *fetch) claim() (from, n uint64, err error) {
 		open := false
 		for i := f.next; i < uint64(len(f.status)); i++ {
 			open = open || f.status[i] == blockLeft || f.status[i] == blockAsked
-			if f.status[i] != blockWanted || f.out != nil && i >= f.next+handOver {
+			if i >= f.next+ahead {
+				open = true
+				break
+			}
+			if f.status[i] != blockWanted {
 				continue
 			}
-			for n = 0; n < row && i+n < uint64(len(f.status)) && f.status[i+n] == blockWanted; n++ {
+			for n = 0; n < inRow && i+n < min(f.next+ahead, uint64(len(f.status))) && f.status[i+n] == blockWanted; n++ {
 				f.status[i+n] = blockAsked
 			}
 			return i, n, nil
 		}
-		if !open && (f.out == nil || f.next+handOver >= uint64(len(f.status)) || len(f.bad) > 0) {
+		if !open {
 			return 0, 0, nil
 		}
 		f.moved.Wait() // a block that was left may turn out to be wanted
@@ -226,17 +231,18 @@ func (f *fetch) transfer(ctx context.Context, from, end uint64) (uint64, error) 
 	defer content.Close()
 	for i := from; i < end; i++ {
 		_, n := f.blocks.Span(i)
-		memory := f.memory.Get().([]byte)
+		memory := f.memory.Take()
 		data := memory[:n]
 		if _, err := io.ReadFull(content, data); err != nil {
-			f.memory.Put(memory)
+			f.memory.Give(memory)
 			return i, fmt.Errorf("block %d: %w", i, err)
 		}
 		if err := f.blocks.Check(i, data); err != nil {
-			f.memory.Put(memory)
+			f.memory.Give(memory)
 			return i, fmt.Errorf("block %d: %w", i, errUnlike)
 		}
 		if err := f.keep(i, data); err != nil {
+			f.memory.Give(memory)
 			return i, fmt.Errorf("%w: %w", errLocal, err)
 		}
 	}
@@ -277,11 +283,7 @@ func (f *fetch) keep(i uint64, data []byte) error {
 	f.mu.Lock()
 	f.status[i] = blockThere
 	f.done += int64(n)
-	if f.out != nil || i < f.next+handOver {
-		f.handed[i] = data
-	} else {
-		f.memory.Put(data[:cap(data)])
-	}
+	f.handed[i] = data
 	f.unsynced++
 	sync := f.file != nil && f.unsynced >= syncEvery && !f.syncing
 	if sync {
@@ -331,7 +333,7 @@ func (f *fetch) digest() error {
 		} else {
 			whole.Write(data)
 		}
-		f.memory.Put(data[:cap(data)])
+		f.memory.Give(data)
 		f.mu.Lock()
 		f.next = i + 1
 		f.moved.Broadcast()
@@ -371,14 +373,11 @@ func (f *fetch) await(i uint64) ([]byte, error) {
 		return data, nil
 	}
 	off, n := f.blocks.Span(i)
-	data = f.memory.Get().([]byte)[:n]
+	data = f.memory.Take()[:n]
 	_, err := f.file.ReadAt(data, int64(off))
-	if status == blockThere {
-		return data, err // just written, and what is read is digested
-	}
 	f.mu.Lock()
 	if err != nil || f.blocks.Check(i, data) != nil {
-		f.memory.Put(data[:cap(data)])
+		f.memory.Give(data)
 		f.status[i] = blockWanted // what was left is not what it should be: fetched like any other
 		f.moved.Broadcast()
 		f.mu.Unlock()
@@ -399,7 +398,9 @@ func (f *fetch) await(i uint64) ([]byte, error) {
 func (f *fetch) restOf(bad uint64) error {
 	for i := bad + 1; i < f.blocks.Count(); i++ {
 		f.mu.Lock()
+		f.next = max(f.next, i) // nobody waits for a bad one
 		isBad := f.status[i] == blockBad
+		f.moved.Broadcast()
 		f.mu.Unlock()
 		if isBad {
 			continue
@@ -408,11 +409,11 @@ func (f *fetch) restOf(bad uint64) error {
 		if err != nil {
 			return err
 		}
-		f.memory.Put(data[:cap(data)])
-		f.mu.Lock()
-		f.next = max(f.next, i+1)
-		f.moved.Broadcast()
-		f.mu.Unlock()
+		f.memory.Give(data)
 	}
+	f.mu.Lock()
+	f.next = f.blocks.Count()
+	f.moved.Broadcast()
+	f.mu.Unlock()
 	return errBad
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/keyring/safefile"
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // Progress is told how far long work has come, in bytes.
@@ -136,10 +137,12 @@ func (f *fetch) intoFile(ctx context.Context, path string) error {
 		return fmt.Errorf("couldn't create file: %w", err)
 	}
 	defer file.Close() // the success path closes, and checks it, below
-	if err := file.Truncate(int64(f.reader.Artifact.Size)); err != nil {
+	if err := bulk.Reserve(file.File, int64(f.reader.Artifact.Size)); err != nil {
 		return fmt.Errorf("couldn't make room for the file: %w", err)
 	}
-	f.file, f.state = file, openState(part+".blocks", f.reader.Artifact.BlockRoot, f.blocks.Count())
+	past := bulk.Past(file.File, true)
+	defer past.Release()
+	f.file, f.state = past, openState(part+".blocks", f.reader.Artifact.BlockRoot, f.blocks.Count())
 	f.part = part
 	err = f.run(ctx)
 	if kept := f.state.write(); err != nil {

@@ -2,7 +2,6 @@ package locals3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,7 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/versity/versitygw/backend"
-	"golang.org/x/sys/unix"
+
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // Ranges from largeRange bytes go out past the page cache and in long pieces:
@@ -54,7 +54,7 @@ func (g *guard) GetObject(ctx context.Context, in *s3.GetObjectInput) (*s3.GetOb
 	out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumType = nil, nil, nil, ""
 	out.ChecksumSHA1, out.ChecksumSHA256, out.ChecksumSHA512 = nil, nil, nil
 	out.ChecksumMD5, out.ChecksumXXHASH64, out.ChecksumXXHASH3, out.ChecksumXXHASH128 = nil, nil, nil, nil
-	body := &span{file: f, at: offset, left: length, strides: g.fetching}
+	body := &span{file: bulk.Past(f, false), at: offset, left: length, strides: g.fetching}
 	if c, ok := ctx.(interface{ Conn() net.Conn }); ok {
 		body.conn = c.Conn()
 	}
@@ -70,9 +70,9 @@ func closeBody(out *s3.GetObjectOutput) {
 
 // span is a part of a file on its way out.
 type span struct {
-	file     *os.File
+	file     *bulk.File
 	at, left int64
-	strides  strides
+	strides  *bulk.Shelf
 	conn     net.Conn // where to, past the writer; nil if nobody said
 }
 
@@ -81,7 +81,7 @@ func (s *span) Read(b []byte) (int, error) {
 	if s.left == 0 {
 		return 0, io.EOF
 	}
-	n, err := s.file.ReadAt(b[:min(int64(len(b)), s.left)], s.at)
+	n, err := s.file.File.ReadAt(b[:min(int64(len(b)), s.left)], s.at)
 	s.at, s.left = s.at+int64(n), s.left-int64(n)
 	if err == io.EOF && s.left > 0 { // an object doesn't get shorter
 		err = io.ErrUnexpectedEOF
@@ -107,20 +107,15 @@ func (s *span) WriteTo(w io.Writer) (int64, error) {
 			_ = u.SetWriteBuffer(socketBuffer) // it works with less, too
 		}
 	}
-	buf := s.strides.tryTake()
+	buf := s.strides.TryTake()
 	if buf == nil {
 		// So many are under way: through the page cache, then.
 		return io.CopyBuffer(w, struct{ io.Reader }{s}, make([]byte, 256<<10))
 	}
-	defer s.strides.give(buf)
-	from := s.file
-	if d, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", s.file.Fd()), os.O_RDONLY|unix.O_DIRECT, 0); err == nil {
-		defer d.Close()
-		from = d
-	}
+	defer s.strides.Give(buf)
 	var done int64
 	for s.left > 0 {
-		b, err := s.next(from, buf)
+		b, err := s.next(buf)
 		if err != nil {
 			return done, err
 		}
@@ -135,13 +130,10 @@ func (s *span) WriteTo(w io.Writer) (int64, error) {
 
 // next reads the next piece: whole pages around it, as a file wants that is
 // read past the page cache.
-func (s *span) next(from *os.File, buf []byte) ([]byte, error) {
+func (s *span) next(buf []byte) ([]byte, error) {
 	skip := s.at % page
 	n := min(int64(len(buf)), (skip+s.left+page-1)&^(page-1))
-	got, err := from.ReadAt(buf[:n], s.at-skip)
-	if errors.Is(err, unix.EINVAL) && from != s.file { // a file system that can't
-		got, err = s.file.ReadAt(buf[:n], s.at-skip)
-	}
+	got, err := s.file.ReadAt(buf[:n], s.at-skip)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}

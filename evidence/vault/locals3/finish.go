@@ -18,6 +18,8 @@ import (
 	"github.com/versity/versitygw/s3api/utils"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
+
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // carried are the attributes of an upload that its object inherits: what its
@@ -150,7 +152,7 @@ func (g *guard) settleParts(r *register, dir string) error {
 	return nil
 }
 
-func (r *register) settlePart(object, path string, n int, e entry, s strides) error {
+func (r *register) settlePart(object, path string, n int, e entry, s *bulk.Shelf) error {
 	src, err := os.Open(path)
 	if err != nil {
 		return err

@@ -20,6 +20,8 @@ import (
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
+
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // guard stands between the gateway's protocol half and its file system half
@@ -27,18 +29,18 @@ import (
 type guard struct {
 	*posix.Posix
 	attrs   *attributes
-	uploads turns   // by upload id: who ends one, and who adds to it
-	keys    turns   // by bucket and key: who makes an object where there must be none
-	writers ones    // by upload id and part number
-	strides strides // of parts being written
+	uploads turns       // by upload id: who ends one, and who adds to it
+	keys    turns       // by bucket and key: who makes an object where there must be none
+	writers ones        // by upload id and part number
+	strides *bulk.Shelf // of parts being written
 
-	fetching strides // of ranges being read
+	fetching *bulk.Shelf // of ranges being read
 	now      func() time.Time
 	step     func(name string) // has been made; a crash may follow
 }
 
 func newGuard(p *posix.Posix, a *attributes, step func(string)) *guard {
-	return &guard{Posix: p, attrs: a, strides: newStrides(writingStrides), fetching: newStrides(readingStrides), now: time.Now, step: step}
+	return &guard{Posix: p, attrs: a, strides: bulk.NewShelf(stride, writingStrides), fetching: bulk.NewShelf(stride, readingStrides), now: time.Now, step: step}
 }
 
 var errUnverifiable = s3err.APIError{

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/evidence-custody/custodyd/evidence"
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 )
 
 // Plain is a part of an artifact as it arrived: whole blocks, but for the last
@@ -28,12 +28,12 @@ type Plain interface {
 type Bench struct {
 	blocks int64
 	room   *semaphore.Weighted
-	idle   sync.Pool // *[BlockSize]byte
+	idle   *bulk.Stock // of BlockSize
 }
 
 // NewBench has room for so many blocks, of 8 MiB + 4 KiB each.
 func NewBench(blocks int) *Bench {
-	return &Bench{blocks: int64(blocks), room: semaphore.NewWeighted(int64(blocks)), idle: sync.Pool{New: func() any { return new([BlockSize]byte) }}}
+	return &Bench{blocks: int64(blocks), room: semaphore.NewWeighted(int64(blocks)), idle: bulk.NewStock(BlockSize)}
 }
 
 // Seal encrypts a part whose first block is block first of the object. A part
@@ -53,7 +53,7 @@ func (b *Bench) Seal(ctx context.Context, k *DataKey, first uint64, p Plain) (*P
 	scratch := b.scratch(p)
 	defer b.give(scratch)
 	for i := range p.Leaves() {
-		memory := b.idle.Get().(*[BlockSize]byte)
+		memory := b.idle.Take()
 		out.memory = append(out.memory, memory)
 		block, err := out.seal(i, memory, scratch)
 		if err != nil {
@@ -68,16 +68,16 @@ func (b *Bench) Seal(ctx context.Context, k *DataKey, first uint64, p Plain) (*P
 
 // scratch is where the blocks of a part that lies in a file are read into; nil
 // for one in memory.
-func (b *Bench) scratch(p Plain) *[BlockSize]byte {
+func (b *Bench) scratch(p Plain) []byte {
 	if m, ok := p.(interface{ InMemory() bool }); ok && m.InMemory() {
 		return nil
 	}
-	return b.idle.Get().(*[BlockSize]byte)
+	return b.idle.Take()
 }
 
-func (b *Bench) give(memory *[BlockSize]byte) {
+func (b *Bench) give(memory []byte) {
 	if memory != nil {
-		b.idle.Put(memory)
+		b.idle.Give(memory)
 	}
 }
 
@@ -91,14 +91,14 @@ type Part struct {
 	bench *Bench
 
 	blocks [][]byte // ciphertexts, where they are kept
-	memory []*[BlockSize]byte
+	memory [][]byte
 	uses   atomic.Int32
 }
 
 // Size is the length of the ciphertext, in bytes.
 func (p *Part) Size() int64 { return int64(Sealed(uint64(p.plain.Size()))) }
 
-func (p *Part) seal(i int, memory, scratch *[BlockSize]byte) ([]byte, error) {
+func (p *Part) seal(i int, memory, scratch []byte) ([]byte, error) {
 	var room []byte
 	if scratch != nil {
 		room = scratch[:evidence.BlockSize]
@@ -138,7 +138,7 @@ type partReader struct {
 	now    []byte // what is left of the one before
 	closed atomic.Bool
 
-	memory, scratch *[BlockSize]byte // where blocks are encrypted as they are read
+	memory, scratch []byte // where blocks are encrypted as they are read
 }
 
 // next takes up the next block; io.EOF behind the last.
@@ -152,7 +152,7 @@ func (r *partReader) next() error {
 		r.now = p.blocks[r.i]
 	default:
 		if r.memory == nil {
-			r.memory, r.scratch = p.bench.idle.Get().(*[BlockSize]byte), p.bench.scratch(p.plain)
+			r.memory, r.scratch = p.bench.idle.Take(), p.bench.scratch(p.plain)
 		}
 		var err error
 		if r.now, err = p.seal(r.i, r.memory, r.scratch); err != nil {
