@@ -33,7 +33,7 @@ type stored struct {
 
 type block struct {
 	n      uint64
-	memory *[evidence.BlockSize]byte
+	memory []byte
 	data   []byte // nil: none
 	used   uint64
 }
@@ -87,7 +87,7 @@ func (s *stored) block(n uint64) ([]byte, error) {
 	s.pace.Wait(s.ctx, uint64(length))
 	var data []byte
 	err := fixity.Insist(s.ctx, s.pause, func() (err error) {
-		data, err = s.copy.Block(s.ctx, n, oldest.memory[:])
+		data, err = s.copy.Block(s.ctx, n, oldest.memory)
 		return err
 	})
 	if err == nil {
