@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/evidence-custody/custodyd/cmd/custody/desk"
+	"github.com/evidence-custody/custodyd/custody"
 )
 
 // printMedia says what the service found in an image when it decoded it.
@@ -61,7 +63,13 @@ func (s shownItem) mediaDamage() string {
 
 // storedWords says what the stored hashes are worth.
 func storedWords(m desk.Found) string {
-	if m.StoredMD5+m.StoredSHA1 == "" {
+	unsound := slices.Contains(m.Flaws, string(custody.FlawHash))
+	switch {
+	case unsound && m.StoredMD5+m.StoredSHA1 == "":
+		return "the hashes stored in it can't be read: there is none to compare with"
+	case unsound:
+		return "of the stored hashes those that can be read are those of the media data; others can't be read"
+	case m.StoredMD5+m.StoredSHA1 == "":
 		return "the imager stored no hash to compare with"
 	}
 	return "the stored hashes are those of the media data"

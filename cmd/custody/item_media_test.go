@@ -20,6 +20,8 @@ func TestPrintMedia(t *testing.T) {
 		"waiting":    {&desk.Found{State: "waiting"}, []string{"not decoded by the service yet: its media data is not checked"}, "event"},
 		"whole":      {&desk.Found{State: "whole", Size: 4096, Segments: 2, SHA256: "aa", SHA1: "bb", MD5: "cc", StoredMD5: "cc", Event: [32]byte{1}}, []string{"every chunk: the stored hashes are", "4096 bytes in 2 files", "SHA-256       aa", "stored MD5    cc", "not of the file; event 01"}, "DAMAGED"},
 		"no hash":    {&desk.Found{State: "whole", MD5: "cc"}, []string{"stored no hash to compare with"}, "are those"},
+		"unsound":    {&desk.Found{State: "whole", MD5: "cc", Flaws: []string{"hash"}}, []string{"stored in it can't be read"}, "stored no hash"},
+		"half sound": {&desk.Found{State: "whole", MD5: "cc", StoredMD5: "cc", Flaws: []string{"hash"}}, []string{"others can't be read"}, "every chunk: the stored hashes are"},
 		"chunks":     {&desk.Found{State: "damaged", Size: 80000, ChunkSize: 32768, Damaged: 2, Chunks: []uint64{0, 2}, StoredMD5: "cc"}, []string{"DAMAGED", "2 chunks can't be decoded, bytes 0 to 32767, 65536 to 79999 of the medium"}, "MD5           "},
 		"many":       {&desk.Found{State: "damaged", Size: 1 << 30, ChunkSize: 512, Damaged: 9, Chunks: []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8}}, []string{"3584 to 4095, … of the medium"}, "4096"},
 		"differs":    {&desk.Found{State: "damaged", MD5: "cc", StoredMD5: "dd"}, []string{"DAMAGED", "a hash stored in it is not that of its media data"}, "chunks"},

@@ -26,10 +26,11 @@ func foundIn(m *ewf.Image, r ewf.Report) *custody.ImageFound {
 		sum := evidence.Digest(*r.SHA256)
 		f.MD5, f.SHA1, f.SHA256 = hex.EncodeToString(r.MD5[:]), hex.EncodeToString(r.SHA1[:]), &sum
 	}
-	if h := m.Stored.MD5; h != nil {
+	stored := r.Compared(m.Stored)
+	if h := stored.MD5; h != nil {
 		f.Stored.MD5 = hex.EncodeToString(h[:])
 	}
-	if h := m.Stored.SHA1; h != nil {
+	if h := stored.SHA1; h != nil {
 		f.Stored.SHA1 = hex.EncodeToString(h[:])
 	}
 	flaws := r.FlawKinds

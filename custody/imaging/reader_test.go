@@ -200,6 +200,7 @@ func TestFound(t *testing.T) {
 		"three blocks": {ewftest.Image{Media: large, PerChunk: 64, Base: true}, custody.DialectE01, custody.ImageWhole, 0, custody.MediaHashes{}},
 		"three files":  {ewftest.Image{Media: large, PerChunk: 64, Segments: 3, PerTable: 100}, custody.DialectE01, custody.ImageWhole, 0, custody.MediaHashes{}},
 		"another hash": {ewftest.Image{Media: small, MD5: &other}, custody.DialectE01, custody.ImageDamaged, 0, custody.MediaHashes{MD5: hex.EncodeToString(other[:])}},
+		"two hashes":   {ewftest.Image{Media: small, Again: &other}, custody.DialectE01, custody.ImageDamaged, 0, custody.MediaHashes{MD5: hex.EncodeToString(other[:])}},
 		"sha1":         {ewftest.Image{Media: small, SHA1: ewftest.SHA1(small)}, custody.DialectE01, custody.ImageWhole, 0, custody.MediaHashes{SHA1: hex.EncodeToString(ewftest.SHA1(small)[:])}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +213,7 @@ func TestFound(t *testing.T) {
 			if body.Outcome != test.outcome || f == nil || f.MD5 != m || f.SHA1 != s || f.SHA256 == nil || *f.SHA256 != sum || f.Size != uint64(len(test.image.Media)) {
 				t.Fatalf("said %s: %+v", body.Outcome, f)
 			}
-			if f.Dialect != test.dialect || f.Segments != uint64(len(files)) || f.Compressed != test.compressed || f.Damaged.Count != 0 || len(f.Flaws) != 0 {
+			if f.Dialect != test.dialect || f.Segments != uint64(len(files)) || f.Compressed != test.compressed || f.Damaged.Count != 0 || (len(f.Flaws) != 0) != (test.image.Again != nil) {
 				t.Errorf("found %+v", f)
 			}
 			if test.stored.MD5 != "" && f.Stored.MD5 != test.stored.MD5 || f.Stored.SHA1 != test.stored.SHA1 || test.stored.MD5 == "" && f.Stored.MD5 != m {

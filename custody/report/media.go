@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/verify"
@@ -99,6 +100,10 @@ func mediaWords(b *custody.ImageRead) (Outcome, string) {
 		return Fail, fmt.Sprintf("%d of %d chunks could not be decoded; nobody has the medium's data from this image, and no hash of it is stated", f.Damaged.Count, f.Chunks)
 	case f.Differs():
 		return Fail, "every chunk was decoded, and a hash stored in the image is not that of the media data"
+	case slices.Contains(f.Flaws, custody.FlawHash) && f.Stored == (custody.MediaHashes{}):
+		return Pass, "every chunk was decoded, its checksum right; the hashes stored in the image cannot be read: there is none to compare with"
+	case slices.Contains(f.Flaws, custody.FlawHash):
+		return Pass, "every chunk was decoded, its checksum right, and of the stored hashes those that can be read are those of the media data; others cannot be read"
 	case f.Stored == (custody.MediaHashes{}):
 		return Pass, "every chunk was decoded, its checksum right; the imager stored no hash to compare with"
 	}

@@ -56,6 +56,8 @@ func TestMediaData(t *testing.T) {
 	differs.Stored.SHA1 = strings.Repeat("0", 40)
 	bare := rulingtest.Decoded()
 	bare.Stored, bare.Flaws, bare.Unread = custody.MediaHashes{}, []custody.ImageFlaw{}, custody.UnreadSectors{}
+	unsound, half := *bare, rulingtest.Decoded()
+	unsound.Flaws, half.Flaws = []custody.ImageFlaw{custody.FlawHash}, []custody.ImageFlaw{custody.FlawHash}
 	for name, test := range map[string]struct {
 		format custody.ImageFormat
 		found  []*custody.ImageFound
@@ -67,6 +69,8 @@ func TestMediaData(t *testing.T) {
 		"unreadable": {custody.FormatEWF, []*custody.ImageFound{nil}, &report.Media{Read: report.NotChecked, Stored: report.NotChecked}, "could not decode the image (truncated)"},
 		"whole":      {custody.FormatEWF, []*custody.ImageFound{rulingtest.Decoded()}, &report.Media{Read: report.Pass, Stored: report.Pass}, "the stored hashes are those"},
 		"no hash":    {custody.FormatEWF, []*custody.ImageFound{bare}, &report.Media{Read: report.Pass, Stored: report.NotChecked}, "stored no hash to compare with"},
+		"unsound":    {custody.FormatEWF, []*custody.ImageFound{&unsound}, &report.Media{Read: report.Pass, Stored: report.NotChecked}, "stored in the image cannot be read"},
+		"half sound": {custody.FormatEWF, []*custody.ImageFound{half}, &report.Media{Read: report.Pass, Stored: report.Pass}, "others cannot be read"},
 		"differs":    {custody.FormatEWF, []*custody.ImageFound{differs}, &report.Media{Read: report.Fail, Stored: report.Fail}, "is not that of the media data"},
 		"damaged":    {custody.FormatEWF, []*custody.ImageFound{rulingtest.Broken(0, 2)}, &report.Media{Read: report.Fail, Stored: report.NotChecked, Damaged: 2}, "no hash of it is stated"},
 		"read twice": {custody.FormatEWF, []*custody.ImageFound{rulingtest.Decoded(), rulingtest.Broken(1)}, &report.Media{Read: report.Fail, Stored: report.NotChecked, Damaged: 1}, "1 of 3 chunks"},

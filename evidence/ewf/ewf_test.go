@@ -273,6 +273,13 @@ func TestDamage(t *testing.T) {
 	if !r.Differs(m.Stored) || r.Matches(m.Stored) || r.Damaged != 0 {
 		t.Error("a wrong stored hash isn't seen")
 	}
+	right := md5.Sum(media)
+	for i, im := range []ewftest.Image{{Media: media, Again: &wrong}, {Media: media, MD5: &wrong, Again: &right}} {
+		m, r = whole(t, ewftest.Build(im)...)
+		if !r.Differs(m.Stored) || r.Matches(m.Stored) || *r.Compared(m.Stored).MD5 != wrong || r.FlawCount != 1 {
+			t.Errorf("%d: of two stored hashes the wrong one isn't seen", i)
+		}
+	}
 	m, r = whole(t, ewftest.Build(ewftest.Image{Media: media, NoHash: true})...)
 	if r.Differs(m.Stored) || r.Matches(m.Stored) {
 		t.Error("without a stored hash nothing matches or differs")

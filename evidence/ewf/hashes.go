@@ -11,8 +11,12 @@ import (
 // Stored is what the imager wrote into the file about the medium's data. Nil
 // where it wrote none.
 type Stored struct {
-	MD5  *[16]byte
+	MD5  *[16]byte // the first, where there are several
 	SHA1 *[20]byte
+
+	// Ones that contradict them, which makes at least one of the two wrong.
+	otherMD5  *[16]byte
+	otherSHA1 *[20]byte
 }
 
 // md5 and sha1 take a stored hash; another one is a flaw. All zeros is how
@@ -23,6 +27,7 @@ func (w *walk) md5(h [16]byte, s *segment, d section) {
 	}
 	if w.stored.MD5 != nil && *w.stored.MD5 != h {
 		w.flaws.add("hash", s.number, d.off)
+		w.stored.otherMD5 = &h
 		return
 	}
 	w.stored.MD5 = &h
@@ -34,6 +39,7 @@ func (w *walk) sha1(h [20]byte, s *segment, d section) {
 	}
 	if w.stored.SHA1 != nil && *w.stored.SHA1 != h {
 		w.flaws.add("hash", s.number, d.off)
+		w.stored.otherSHA1 = &h
 		return
 	}
 	w.stored.SHA1 = &h

@@ -55,9 +55,24 @@ func (r Report) Matches(s Stored) bool {
 	return one && r.Damaged == 0 && !r.Differs(s)
 }
 
-// Differs reports whether a computed hash is not the stored one.
+// Differs reports whether a computed hash is not the stored one, or one of those
+// that are stored and contradict each other.
 func (r Report) Differs(s Stored) bool {
+	s = r.Compared(s)
 	return s.MD5 != nil && r.MD5 != nil && *s.MD5 != *r.MD5 || s.SHA1 != nil && r.SHA1 != nil && *s.SHA1 != *r.SHA1
+}
+
+// Compared are the stored hashes to show beside the computed ones: where stored
+// ones contradict each other, one that differs, since the first alone might look
+// as if all was well.
+func (r Report) Compared(s Stored) Stored {
+	if r.MD5 != nil && s.otherMD5 != nil && *s.MD5 == *r.MD5 {
+		s.MD5 = s.otherMD5
+	}
+	if r.SHA1 != nil && s.otherSHA1 != nil && *s.SHA1 == *r.SHA1 {
+		s.SHA1 = s.otherSHA1
+	}
+	return s
 }
 
 const (

@@ -87,11 +87,12 @@ func verifyMedia(ctx context.Context, m *ewf.Image) *mediaWork {
 		const shown = 16
 		w.report = &Media{Size: r.Size, MD5: hex.EncodeToString(r.MD5[:]), SHA1: hex.EncodeToString(r.SHA1[:]), Differs: r.Differs(m.Stored),
 			Damaged: r.Damaged, First: r.First[:min(shown, len(r.First))], Flaws: r.FlawCount}
-		if m.Stored.MD5 != nil {
-			w.report.StoredMD5 = hex.EncodeToString(m.Stored.MD5[:])
+		stored := r.Compared(m.Stored)
+		if stored.MD5 != nil {
+			w.report.StoredMD5 = hex.EncodeToString(stored.MD5[:])
 		}
-		if m.Stored.SHA1 != nil {
-			w.report.StoredSHA1 = hex.EncodeToString(m.Stored.SHA1[:])
+		if stored.SHA1 != nil {
+			w.report.StoredSHA1 = hex.EncodeToString(stored.SHA1[:])
 		}
 	}()
 	return w

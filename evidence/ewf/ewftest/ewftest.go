@@ -32,6 +32,8 @@ type Image struct {
 
 	MD5  *[16]byte // stored instead of the right one
 	SHA1 *[20]byte // stored; none if nil
+
+	Again *[16]byte // the MD5 of one more hash section; none if nil
 }
 
 // DefaultHeader is a header section's text.
@@ -227,7 +229,12 @@ func (im Image) tail(f []byte) []byte {
 	}
 	h := make([]byte, 32)
 	copy(h, sum[:])
-	return Section(f, "hash", Sealed(h))
+	f = Section(f, "hash", Sealed(h))
+	if im.Again != nil {
+		copy(h, im.Again[:])
+		f = Section(f, "hash", Sealed(h))
+	}
+	return f
 }
 
 func end(f []byte, kind string, smart bool) []byte {
