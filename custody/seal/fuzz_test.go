@@ -10,6 +10,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody/seal"
 	"github.com/evidence-custody/custodyd/custody/seal/sealtest"
+	"github.com/evidence-custody/custodyd/custody/testdata/golden/seals"
 )
 
 // seeds reads stored vectors; a fuzz target without seeds fails.
@@ -30,7 +31,7 @@ func seeds[T any](f *testing.F, file string, add func(T)) {
 
 // FuzzParseEnvelope: what is accepted is the one encoding of what was read.
 func FuzzParseEnvelope(f *testing.F) {
-	seeds(f, "envelopes.json", func(v envelopeVector) { f.Add(v.Envelope) })
+	seeds(f, "envelopes.json", func(v seals.EnvelopeVector) { f.Add(v.Envelope) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := seal.ParseEnvelope(b)
 		if err != nil {
@@ -47,7 +48,7 @@ func FuzzParseEnvelope(f *testing.F) {
 
 // FuzzParseSPKI: one key, one encoding, one id.
 func FuzzParseSPKI(f *testing.F) {
-	seeds(f, "keys.json", func(v keyVector) { f.Add(v.SPKI) })
+	seeds(f, "keys.json", func(v seals.KeyVector) { f.Add(v.SPKI) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k, err := seal.ParseSPKI(b)
 		if err != nil {
@@ -67,7 +68,7 @@ func FuzzParseSPKI(f *testing.F) {
 
 // FuzzNormaliseSignature: the result is stable, and the low twin.
 func FuzzNormaliseSignature(f *testing.F) {
-	seeds(f, "signatures.json", func(v signatureVector) { f.Add(v.Signature) })
+	seeds(f, "signatures.json", func(v seals.SignatureVector) { f.Add(v.Signature) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		once, err := seal.NormaliseSignature(b)
 		if err != nil {
@@ -112,7 +113,7 @@ func BenchmarkVerify(b *testing.B) {
 // FuzzVerify: an event's id says of a signature what the event says, and what
 // holds is in its one form.
 func FuzzVerify(f *testing.F) {
-	seeds(f, "signatures.json", func(v signatureVector) { f.Add([]byte(payload), v.Signature) })
+	seeds(f, "signatures.json", func(v seals.SignatureVector) { f.Add([]byte(seals.Payload), v.Signature) })
 	key := sealtest.Public(f, "officer")
 	f.Fuzz(func(t *testing.T, text, sig []byte) {
 		e := seal.Envelope{Payload: text, Signature: sig}

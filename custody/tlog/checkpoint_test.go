@@ -2,13 +2,11 @@ package tlog_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -17,108 +15,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/seal/sealtest"
 	"github.com/evidence-custody/custodyd/custody/tlog"
-	"github.com/evidence-custody/custodyd/evidence"
 )
-
-const origin = "log.example.org"
-
-// edKey returns the Ed25519 key of that name.
-func edKey(name string) ed25519.PrivateKey {
-	seed := sha256.Sum256([]byte("tlog:" + name))
-	return ed25519.NewKeyFromSeed(seed[:])
-}
-
-func edPublic(name string) ed25519.PublicKey { return edKey(name).Public().(ed25519.PublicKey) }
-
-// signature is a note's signature line.
-func signature(name string, hash uint32, sig []byte) string {
-	return fmt.Sprintf("\u2014 %s %s\n", name, base64.StdEncoding.EncodeToString(append(binary.BigEndian.AppendUint32(nil, hash), sig...)))
-}
-
-// signed is text signed by the log's key, whatever the text.
-func signed(text string) string {
-	return text + "\n" + signature(origin, tlog.KeyHash(origin, edPublic("log")), ed25519.Sign(edKey("log"), []byte(text)))
-}
-
-// witnessKey is the verifier key of the witness of that name.
-func witnessKey(name string) (vkey string, hash uint32) {
-	raw := append([]byte{4}, edPublic(name)...)
-	sum := sha256.Sum256(append([]byte(name+"\n"), raw...))
-	hash = binary.BigEndian.Uint32(sum[:])
-	return fmt.Sprintf("%s+%08x+%s", name, hash, base64.StdEncoding.EncodeToString(raw)), hash
-}
-
-// cosigned is a cosignature/v1 line over text.
-func cosigned(name, text string, time uint64) string {
-	_, hash := witnessKey(name)
-	sig := ed25519.Sign(edKey(name), fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", time, text))
-	return signature(name, hash, append(binary.BigEndian.AppendUint64(nil, time), sig...))
-}
-
-// logKey is the log's verifier key.
-func logKey() string {
-	raw := append([]byte{1}, edPublic("log")...)
-	return fmt.Sprintf("%s+%08x+%s", origin, tlog.KeyHash(origin, edPublic("log")), base64.StdEncoding.EncodeToString(raw))
-}
-
-// checkpointVector is one note opened as a checkpoint of the log of that verifier key.
-type checkpointVector struct {
-	Name string `json:"name"`
-	Rule string `json:"rule"` // "ok" or "not-a-checkpoint"
-	Note string `json:"note"`
-	Log  string `json:"log"`
-}
-
-var head = tlog.Checkpoint{Origin: origin, Size: 42, Root: evidence.Sum([]byte("root"))}
-
-func checkpointVectors(t *testing.T) []checkpointVector {
-	text := string(head.Body())
-	root := base64.StdEncoding.EncodeToString(head.Root[:])
-	lines := func(l ...string) string { return strings.Join(l, "\n") + "\n" }
-	key := logKey()
-	ok := func(name, n string) checkpointVector { return checkpointVector{name, "ok", n, key} }
-	bad := func(name, n string) checkpointVector { return checkpointVector{name, "not-a-checkpoint", n, key} }
-	good := signed(text)
-	thief := signature(origin, tlog.KeyHash(origin, edPublic("thief")), ed25519.Sign(edKey("thief"), []byte(text)))
-	return []checkpointVector{
-		ok("good", good),
-		ok("cosigned", good+cosigned("witness.example", text, 1_790_000_000)),
-		ok("cosigned-badly", good+cosigned("witness.example", text+"x", 1_790_000_000)),
-		ok("unknown-signature-too", good+thief),
-		ok("unknown-type-too", good+signature(origin, 0x06060606, make([]byte, 2420))),
-		bad("unknown-signature-only", text+"\n"+thief),
-		bad("cosignature-only", text+"\n"+cosigned("witness.example", text, 1)),
-		bad("unsigned", text+"\n"),
-		bad("text-only", text),
-		bad("signature-of-another-text", strings.Replace(good, "\n42\n", "\n43\n", 1)),
-		bad("signature-by-another-key", text+"\n"+signature(origin, tlog.KeyHash(origin, edPublic("log")), ed25519.Sign(edKey("thief"), []byte(text)))),
-		bad("a-good-and-a-bad-signature", text+"\n"+signature(origin, tlog.KeyHash(origin, edPublic("log")), make([]byte, 64))+strings.SplitAfter(good, "\n\n")[1]),
-		bad("extension-line", signed(text+"extension\n")),
-		bad("two-lines", signed(lines(origin, "42"))),
-		bad("wrong-origin", signed(lines("other.example.org", "42", root))),
-		bad("origin-with-port", signed(lines(origin+":443", "42", root))),
-		bad("origin-with-path", signed(lines(origin+"/log", "42", root))),
-		bad("origin-upper-case", signed(lines("LOG.example.org", "42", root))),
-		bad("origin-empty", signed(lines("", "42", root))),
-		bad("leading-zero", signed(lines(origin, "042", root))),
-		bad("plus-sign", signed(lines(origin, "+42", root))),
-		bad("minus-sign", signed(lines(origin, "-42", root))),
-		bad("size-with-space", signed(lines(origin, "42 ", root))),
-		bad("size-empty", signed(lines(origin, "", root))),
-		bad("size-over-2-53", signed(lines(origin, "9007199254740992", root))),
-		bad("size-over-2-62", signed(lines(origin, "4611686018427387905", root))),
-		bad("size-over-2-64", signed(lines(origin, "18446744073709551617", root))),
-		bad("root-short", signed(lines(origin, "42", base64.StdEncoding.EncodeToString(head.Root[:31])))),
-		bad("root-hex", signed(lines(origin, "42", head.Root.String()))),
-		bad("root-without-padding", signed(lines(origin, "42", strings.TrimSuffix(root, "=")))),
-		bad("root-loose-bits", signed(lines(origin, "42", root[:42]+string(root[42]+1)+"="))),
-		bad("carriage-returns", signed(strings.ReplaceAll(text, "\n", "\r\n"))),
-		bad("blank-line-first", signed("\n"+text)),
-		bad("junk-after-signatures", good+"junk\n"),
-		bad("no-final-newline", strings.TrimSuffix(good, "\n")),
-		bad("empty", ""),
-	}
-}
 
 func TestCheckpointVectors(t *testing.T) {
 	v, err := tlog.NewLogVerifier(origin, edPublic("log"))

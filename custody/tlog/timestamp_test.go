@@ -11,11 +11,6 @@ import (
 	"github.com/evidence-custody/custodyd/custody/tlog/tsatest"
 )
 
-var (
-	stamped = []byte("log.example\n7\nMSdH9pvPKQ9mjlr7nZwKhmuThGV3eTVDqAsPZHRITzg=\n")
-	noon    = time.Date(2026, 3, 1, 12, 0, 0, 250_000_000, time.UTC)
-)
-
 func TestTimestamp(t *testing.T) {
 	tsa := tsatest.New(t, "TSA")
 	other := tsatest.New(t, "other")

@@ -1,9 +1,6 @@
 package tlog_test
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -11,32 +8,7 @@ import (
 
 	"github.com/evidence-custody/custodyd/custody"
 	"github.com/evidence-custody/custodyd/custody/tlog"
-	"github.com/evidence-custody/custodyd/evidence"
 )
-
-// mldsaVerifierKeyOf is the verifier key of the ML-DSA-44 key of that name.
-func mldsaVerifierKeyOf(t testing.TB, name string) string {
-	t.Helper()
-	public := mlKey(t, name).PublicKey()
-	raw := append([]byte{6}, public.Bytes()...)
-	sum := evidence.Sum(append([]byte(name+"\n"), raw...))
-	return fmt.Sprintf("%s+%x+%s", name, sum[:4], base64.StdEncoding.EncodeToString(raw))
-}
-
-// mldsaCosigned is a cosignature by the ML-DSA-44 key of that name, its message
-// written out field by field (C2SP tlog-cosignature).
-func mldsaCosigned(t testing.TB, name string, c tlog.Checkpoint, seconds uint64) string {
-	t.Helper()
-	m := "subtree/v1\n\x00" + string(byte(len(name))) + name
-	m += string(binary.BigEndian.AppendUint64(nil, seconds)) + string(byte(len(c.Origin))) + c.Origin
-	m += string(make([]byte, 8)) + string(binary.BigEndian.AppendUint64(nil, c.Size)) + string(c.Root[:])
-	key := mlKey(t, name)
-	sig, err := key.SignDeterministic([]byte(m), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signature(name, tlog.MLDSAKeyHash(name, key.PublicKey()), append(binary.BigEndian.AppendUint64(nil, seconds), sig...))
-}
 
 // TestMLDSAWitness: a witness with a post-quantum key counts like another, and
 // says when.

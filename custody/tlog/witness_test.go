@@ -11,50 +11,6 @@ import (
 	"github.com/evidence-custody/custodyd/custody/tlog"
 )
 
-// witnessVector is a cosigned note and the keys of witnesses to count.
-type witnessVector struct {
-	Name      string   `json:"name"`
-	Count     int      `json:"count"`
-	Witnesses []string `json:"witnesses"`
-	Note      string   `json:"note"`
-}
-
-func witnessVectors(t *testing.T) []witnessVector {
-	text := string(head.Body())
-	base := signed(text)
-	a, _ := witnessKey("a.example")
-	b, _ := witnessKey("b.example")
-	c, _ := witnessKey("c.example")
-	at := uint64(1_790_000_000)
-	byA, byB := cosigned("a.example", text, at), cosigned("b.example", text, at+1)
-	all := []string{a, b, c}
-	// A line of a's name and hash by another key, and one of a signature over the
-	// bare text, as a log would sign it.
-	forged := strings.Replace(cosigned("b.example", text, at), "b.example", "a.example", 1)
-	return []witnessVector{
-		{"none", 0, all, base},
-		{"one", 1, all, base + byA},
-		{"two", 2, all, base + byA + byB},
-		{"two-in-another-order", 2, []string{b, a}, base + byB + byA},
-		{"same-line-twice", 1, all, base + byA + byA},
-		{"same-witness-at-two-times", 1, all, base + byA + cosigned("a.example", text, at+9)},
-		{"same-key-asked-twice", 1, []string{a, a}, base + byA},
-		{"other-text", 0, all, base + cosigned("a.example", text+"x", at)},
-		{"other-size", 0, all, base + cosigned("a.example", strings.Replace(text, "\n42\n", "\n41\n", 1), at)},
-		{"by-another-key", 0, all, base + forged},
-		{"not-asked-for", 0, []string{c}, base + byA + byB},
-		{"bad-line-does-not-spoil-others", 1, all, base + cosigned("a.example", "x", at) + byB},
-		{"no-witnesses-asked", 0, []string{}, base + byA},
-		{"ml-dsa", 1, []string{mldsaVerifierKeyOf(t, "pq.example")}, base + mldsaCosigned(t, "pq.example", head, at)},
-		{"ml-dsa-and-ed25519", 2, []string{a, mldsaVerifierKeyOf(t, "pq.example")}, base + byA + mldsaCosigned(t, "pq.example", head, at)},
-		{"ml-dsa-without-a-time", 0, []string{mldsaVerifierKeyOf(t, "pq.example")}, base + mldsaCosigned(t, "pq.example", head, 0)},
-		{"ml-dsa-of-another-head", 0, []string{mldsaVerifierKeyOf(t, "pq.example")}, base + mldsaCosigned(t, "pq.example", tlog.Checkpoint{Origin: origin, Size: 43, Root: head.Root}, at)},
-		{"without-a-time", 0, all, base + cosigned("a.example", text, 0)},
-		{"time-over-2^63", 0, all, base + cosigned("a.example", text, 1<<63)},
-		{"last-possible-time", 1, all, base + cosigned("a.example", text, 1<<63-1)},
-	}
-}
-
 func TestWitnessVectors(t *testing.T) {
 	for _, v := range sealtest.Vectors(t, "tlog/witnesses.json", witnessVectors(t)) {
 		t.Run(v.Name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/evidence-custody/custodyd/custody/seal"
 )
 
-var update = flag.Bool("update", false, "write the vectors under custody/testdata anew")
+var update = flag.Bool("update", false, "write the vectors of dossiers under custody/testdata anew")
 
 // Key returns the private key of that name.
 func Key(name string) *ecdsa.PrivateKey {
@@ -57,8 +57,9 @@ func Seal(t testing.TB, name string, payload []byte) seal.Envelope {
 
 // Vectors returns the stored vectors of a file below custody/testdata, for a
 // package directly below custody. They must be those that would be made today:
-// a record cannot be migrated, so its vectors do not move unnoticed. With
-// -update the file is written first. No vectors at all is a failure.
+// a record cannot be migrated, so its vectors do not move unnoticed. They are
+// made by custody/testdata/generate; those of dossiers by their tests with
+// -update. No vectors at all is a failure.
 func Vectors[T any](t *testing.T, file string, make []T) []T {
 	t.Helper()
 	path := filepath.Join("..", "testdata", filepath.FromSlash(file))
@@ -69,7 +70,7 @@ func Vectors[T any](t *testing.T, file string, make []T) []T {
 	if err := enc.Encode(make); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if *update && filepath.Dir(path) == filepath.Join("..", "testdata", "dossier") {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +90,7 @@ func Vectors[T any](t *testing.T, file string, make []T) []T {
 		t.Fatalf("%s has no vectors", path)
 	}
 	if !bytes.Equal(stored, buf.Bytes()) {
-		t.Errorf("%s is not what would be made today", path)
+		t.Errorf("%s is not what would be made today: find out why before making it anew", path)
 	}
 	return out
 }

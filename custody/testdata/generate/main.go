@@ -25,7 +25,7 @@ func run(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("couldn't find custody/testdata: run this in the module's root: %w", err)
 	}
-	for name, files := range golden.All(teller{}) {
+	for name, files := range golden.All(teller{}, dir) {
 		if err := write(filepath.Join(dir, name), files); err != nil {
 			return err
 		}
