@@ -186,7 +186,7 @@ func (in *reading) readAhead() error {
 }
 
 // batchSize is how much a worker reads at once, in bytes.
-const batchSize = 1 << 20
+const batchSize = 256 << 10
 
 // batch is files that stand behind one another.
 type batch struct {
