@@ -3,7 +3,8 @@
 //
 // What was signed is kept to the byte. Everything else in the database is an
 // index or a projection that Check can make again and compare. Several
-// processes may serve one log: every append locks the one row of log_state.
+// processes may serve one log: every append locks the one row of log_state, and
+// writes only where that has the head that the append was judged at.
 package ledger
 
 import (
