@@ -9,6 +9,7 @@ package parcel
 import (
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/evidence-custody/custodyd/evidence"
@@ -97,8 +98,9 @@ func (p *Parcel) Drop() {
 }
 
 // Open reads the parcel from its beginning, any number of times and at once.
-// The reader is a use of the parcel until it is closed: net/http may go on
-// reading a request's body for a while after the request has failed.
+// The reader is a use of the parcel until it is closed, and until the Read that
+// is under way then has ended: net/http may go on reading a request's body for a
+// while after the request has failed, and over HTTP/2 it closes it meanwhile.
 func (p *Parcel) Open() io.ReadCloser {
 	p.Hold()
 	return &reader{p: p}
@@ -108,14 +110,39 @@ type reader struct {
 	p      *Parcel
 	off    int64
 	closed atomic.Bool
+
+	mu           sync.Mutex
+	busy, ending bool // a read is under way; it drops the parcel when it ends
+}
+
+// begin says that the parcel is there until end.
+func (r *reader) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed.Load() {
+		return false
+	}
+	r.busy = true
+	return true
+}
+
+func (r *reader) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy = false
+	if r.ending {
+		r.ending = false
+		r.p.Drop()
+	}
 }
 
 // Read implements io.Reader.
 func (r *reader) Read(b []byte) (int, error) {
-	switch {
-	case r.closed.Load():
+	if !r.begin() {
 		return 0, io.ErrClosedPipe
-	case r.off == r.p.size:
+	}
+	defer r.end()
+	if r.off == r.p.size {
 		return 0, io.EOF
 	}
 	if r.p.file != nil {
@@ -140,6 +167,10 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 		// Not this method again, which io.Copy would call.
 		return io.CopyBuffer(w, struct{ io.Reader }{r}, make([]byte, 1<<18))
 	}
+	if !r.begin() {
+		return 0, io.ErrClosedPipe
+	}
+	defer r.end()
 	var done int64
 	for r.off < r.p.size {
 		if r.closed.Load() {
@@ -154,9 +185,15 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 	return done, nil
 }
 
-// Close ends the use; again: no effect.
+// Close ends the use, and waits for nobody; again: no effect.
 func (r *reader) Close() error {
-	if !r.closed.Swap(true) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed.Swap(true):
+	case r.busy:
+		r.ending = true
+	default:
 		r.p.Drop()
 	}
 	return nil

@@ -208,3 +208,52 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 	}()
 	p.Drop()
 }
+
+// slow is a file, and a connection, that somebody waits for.
+type slow struct{ came, goOn chan struct{} }
+
+func (s slow) wait(b []byte) (int, error) {
+	s.came <- struct{}{}
+	<-s.goOn
+	return len(b), nil
+}
+
+func (s slow) ReadAt(b []byte, _ int64) (int, error) { return s.wait(b) }
+func (s slow) Write(b []byte) (int, error)           { return s.wait(b) }
+
+// TestClosedWhileRead: over HTTP/2 net/http closes a body that it still reads.
+// The memory goes back when nobody looks at it any more, and once.
+func TestClosedWhileRead(t *testing.T) {
+	for _, inMemory := range []bool{false, true} {
+		s := slow{make(chan struct{}), make(chan struct{})}
+		freed := 0
+		p := &Parcel{size: 10, file: s, free: func() { freed++ }}
+		if inMemory {
+			p.file, p.blocks = nil, [][]byte{make([]byte, 10)}
+		}
+		r := p.Open()
+		done := make(chan error)
+		go func() {
+			var err error
+			if inMemory {
+				_, err = r.(io.WriterTo).WriteTo(s)
+			} else {
+				_, err = r.Read(make([]byte, 10))
+			}
+			done <- err
+		}()
+		<-s.came
+		r.Close()
+		r.Close()
+		if freed != 0 {
+			t.Errorf("in memory %t: given back while it is read", inMemory)
+		}
+		close(s.goOn)
+		if err := <-done; err != nil || freed != 1 {
+			t.Errorf("in memory %t: %v, given back %d times", inMemory, err, freed)
+		}
+		if _, err := r.Read(make([]byte, 1)); err != io.ErrClosedPipe {
+			t.Errorf("in memory %t: after the end: %v", inMemory, err)
+		}
+	}
+}
