@@ -146,11 +146,15 @@ func (r *Reader) Next(ctx context.Context) (Result, error) {
 	if ctx.Err() == nil && lost != nil {
 		return Result{}, lost // another process has it
 	}
-	// Nothing came of it through no fault of the image's: whoever comes next
-	// begins anew. Where this fails, too, its time runs out.
+	// Whoever comes next begins anew, at once where the service stops or the
+	// ledger is away. Anything else is the ledger's no to what was found, which it
+	// would say again: the others' turn comes first. Where letting go fails, too,
+	// the time runs out.
+	var away *docket.Unavailable
+	refused := ctx.Err() == nil && !errors.As(err, &away)
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_ = r.o.Ledger.LetGoImage(leaving, r.o.Holder, turn.Item, 0, false)
+	_ = r.o.Ledger.LetGoImage(leaving, r.o.Holder, turn.Item, pauseAfter(turn.Tries), refused)
 	return Result{}, err
 }
 

@@ -61,6 +61,7 @@ type book struct {
 	again   time.Duration
 	passed  docket.ImageState
 	acts    []docket.Act
+	refuses error // whatever is said
 }
 
 var received = custody.ID{9}
@@ -123,6 +124,9 @@ func (b *book) Event(context.Context, custody.ID) (*docket.Event, error) {
 func (b *book) Observe(_ context.Context, act docket.Act, x docket.Effects) (docket.Receipt, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.refuses != nil {
+		return docket.Receipt{}, b.refuses
+	}
 	if _, read := act.Body.(*custody.ImageRead); read && (x.Image == "" || x.Image != b.holder) {
 		return docket.Receipt{}, docket.ErrClosed
 	}
@@ -393,6 +397,19 @@ func TestStopped(t *testing.T) {
 	})
 	if len(b.acts) != 1 {
 		t.Errorf("said %d things when taken up again", len(b.acts))
+	}
+}
+
+// TestRefused: an image of which the ledger doesn't take what is said makes room
+// for the others; a ledger that is away takes nothing from its turn.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	files := ewftest.Build(ewftest.Image{Media: ewftest.Media(1 << 16)})
+	for tries, no := range []error{&docket.Unavailable{Cause: errors.New("connection refused")}, custody.Refuse("image.found", "", "no such image")} {
+		b, _, err := read(t, custody.FormatEWF, files, func(b *book, _ *store, _ *imaging.Options) { b.refuses = no })
+		if !errors.Is(err, no) || b.holder != "" || b.tries != tries || b.again != time.Duration(tries)*time.Minute {
+			t.Errorf("%v: %v; %d tries, again after %s, held by %q", no, err, b.tries, b.again, b.holder)
+		}
 	}
 }
 
