@@ -110,6 +110,8 @@ func contentVectors(t *testing.T, good []byte) []contentVector {
 		change("consistency-no-newline", dossier.RuleCanonical, "data/log/consistency/000000000003.txt", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
 		change("consistency-long", dossier.RuleFile, "data/log/consistency/000000000003.txt", strings.Repeat("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 129)),
 		change("document-in-anothers-name", dossier.RuleFile, "data/documents/"+x+".json", "y"),
+		change("manifest-in-anothers-name", dossier.RuleFile, "data/documents/"+x+".txt", x+"  a.E01\n"+x+"  a.E02\n"),
+		change("manifest-under-the-suffix-of-json", dossier.RuleCanonical, "data/documents/"+evidence.Sum([]byte(x+"  a.E01\n"+x+"  a.E02\n")).String()+".json", x+"  a.E01\n"+x+"  a.E02\n"),
 		change("document-without-suffix", dossier.RuleCanonical, "data/documents/"+x, "x"),
 		change("document-upper-case", dossier.RuleLayout, "data/documents/"+strings.ToUpper(x)+".json", "x"),
 		change("detail-in-anothers-name", dossier.RuleFile, "data/details/"+x+".json", "y"),
