@@ -87,6 +87,7 @@ type Hasher struct {
 	legacy   []hash.Hash // those of also, in the order of legacyNames
 	spine    blockSpine
 	size     uint64
+	ahead    uint64 // atomic: bytes that the digest of the whole has, of those to come
 }
 
 // NewHasher returns a Hasher that has taken no bytes. It computes SHA-256 and
@@ -128,8 +129,27 @@ func (h *Hasher) digest(data []byte) {
 	for _, d := range h.legacy {
 		wg.Go(func() { d.Write(data) })
 	}
-	h.whole().Write(data)
+	if n := uint64(len(data)); atomic.LoadUint64(&h.ahead) >= n {
+		atomic.AddUint64(&h.ahead, -n)
+	} else {
+		h.whole().Write(data)
+	}
 	wg.Wait()
+}
+
+// Ahead returns a writer that takes the bytes which Take, or Part, is given
+// next into the digest of the whole, in order and in the same pieces, before
+// their leaves are known: whoever reads them has them hashed beside their
+// leaves. It may be written to while Take is called, with earlier bytes. Once
+// it was used, all bytes go there first.
+func (h *Hasher) Ahead() io.Writer { return ahead{h} }
+
+type ahead struct{ of *Hasher }
+
+func (a ahead) Write(data []byte) (int, error) {
+	a.of.whole().Write(data)
+	atomic.AddUint64(&a.of.ahead, uint64(len(data)))
+	return len(data), nil
 }
 
 // whole is what the stream as a whole is hashed by.

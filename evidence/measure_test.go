@@ -265,3 +265,32 @@ func TestParseLegacy(t *testing.T) {
 		}
 	}
 }
+
+// TestAhead: bytes that went ahead into the digest of the whole are not taken
+// into it again, whatever is said of their leaves later.
+func TestAhead(t *testing.T) {
+	data := make([]byte, 3*BlockSize-7)
+	for i := range data {
+		data[i] = byte(i * 31 >> 3)
+	}
+	want, leaves, err := Measure(bytes.NewReader(data), SHA1|MD5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHasher(SHA1, MD5)
+	block := func(i int) []byte { return data[i*BlockSize : min((i+1)*BlockSize, len(data))] }
+	for i := range leaves { // two blocks ahead
+		if i == 0 {
+			h.Ahead().Write(block(0))
+		}
+		if i+1 < len(leaves) {
+			h.Ahead().Write(block(i + 1))
+		}
+		if err := h.Take(block(i), leaves[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := h.Measured(); got != want {
+		t.Errorf("measured %+v, not %+v", got, want)
+	}
+}

@@ -34,7 +34,7 @@ func Blocks(size int64) int { return int(evidence.BlockCount(uint64(size))) }
 // is computed while the next one is read. whole, if not nil, takes all bytes in
 // order, at the same time. On error the blocks are given back; a source that
 // ends early is ErrShort.
-func Receive(r io.Reader, size int64, pool *bulk.Shelf, blocks [][]byte, whole hash.Hash) (*Parcel, error) {
+func Receive(r io.Reader, size int64, pool *bulk.Shelf, blocks [][]byte, whole io.Writer) (*Parcel, error) {
 	p := &Parcel{size: size, leaves: make([]evidence.Digest, len(blocks)), blocks: blocks, free: func() { pool.Give(blocks...) }}
 	p.uses.Store(1)
 	var wg sync.WaitGroup
@@ -54,8 +54,8 @@ func Receive(r io.Reader, size int64, pool *bulk.Shelf, blocks [][]byte, whole h
 			failed = cut(err, size, off+int64(n))
 			break
 		}
-		wg.Go(func() { p.leaves[i] = evidence.BlockLeaf(blocks[i]) })
 		full <- blocks[i]
+		wg.Go(func() { p.leaves[i] = evidence.BlockLeaf(blocks[i]) })
 	}
 	close(full)
 	wg.Wait()

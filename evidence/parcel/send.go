@@ -145,7 +145,11 @@ func (s Sending) part(ctx context.Context, n int, pool *bulk.Shelf) (*Parcel, er
 		if room, err = pool.Take(ctx, Blocks(in.Size())); err != nil {
 			return nil, err
 		}
-		p, err = Receive(in, in.Size(), pool, room, nil)
+		var whole io.Writer
+		if s.PartSize <= maxInMemory { // else parts before it are measured later
+			whole = s.Hasher.Ahead()
+		}
+		p, err = Receive(in, in.Size(), pool, room, whole)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the source from byte %d on: %w", off, err)
