@@ -104,6 +104,9 @@ func (c *checking) images() error {
 			return docket.AlteredF("an image is noted for item %s, which has no artifact", i.Item.Short())
 		}
 		delete(stored, i.Item)
+		if why := c.passedOver(i); why != "" {
+			return docket.AlteredF("item %s is noted as not to be decoded: %s", i.Item.Short(), why)
+		}
 		said, read := c.decoded[i.Item]
 		if read != (i.Event != nil) || read && (*i.Event != said.event || i.State != said.state) {
 			return docket.AlteredF("what was found in the image of item %s is not what the events say", i.Item.Short())
@@ -113,6 +116,22 @@ func (c *checking) images() error {
 		return docket.AlteredF("no image is noted for the artifact of item %s: it would never be decoded", item.Short())
 	}
 	return nil
+}
+
+// passedOver says why an artifact can't have been passed over, if it was: nobody
+// is to keep an image from being decoded by a word in its row.
+func (c *checking) passedOver(i docket.Image) string {
+	ch := c.all.chains[i.Item]
+	if ch == nil || ch.State.Item == nil {
+		return ""
+	}
+	switch it := ch.State.Item; {
+	case i.State == docket.ImageOther && it.Format == custody.FormatEWF:
+		return "as no image in the Expert Witness format, as which it was deposited"
+	case i.State == docket.ImageErased && it.Phase != custody.PhaseDisposed:
+		return "as erased, and nobody disposed of it"
+	}
+	return ""
 }
 
 // decodedImage is what the newest image.read of an item says.

@@ -70,6 +70,14 @@ func TestImageTurns(t *testing.T) {
 	if err := l.Check(ctx); err != nil {
 		t.Fatal(err)
 	}
+	// What was never disposed of is not passed over as erased.
+	if err := l.PassImage(ctx, "d", older.Item, docket.ImageErased); err != nil {
+		t.Fatal(err)
+	}
+	var altered *docket.Altered
+	if err := l.Check(ctx); !errors.As(err, &altered) {
+		t.Errorf("an image that nobody disposed of is noted as erased: %v", err)
+	}
 }
 
 // TestImageEvents: what was found is said once, by who holds the image; Check

@@ -32,13 +32,18 @@ func (r *Registrar) fixity(ctx context.Context, item custody.ID) (*Fixity, error
 	if err != nil {
 		return nil, fault("ledger", err)
 	}
+	var of custody.ID
 	switch b := e.Statement.Predicate.Body.(type) {
 	case *custody.FixityPassed:
-		out.State = CopyPassed
+		of, out.State = b.Item, CopyPassed
 	case *custody.FixityFailed:
+		of = b.Item
 		out.State, out.Reason, out.Blocks, out.Bad, out.Looked = CopyFailed, string(b.Reason), b.Blocks, b.Count, b.Checked
 	case *custody.FixityUnchecked:
-		out.State, out.Reason = CopyUnchecked, string(b.Reason)
+		of, out.State, out.Reason = b.Item, CopyUnchecked, string(b.Reason)
+	}
+	if of != item { // a row may be pointed at another item's event
+		return nil, fault("ledger", docket.AlteredF("event %s is noted as a reading of item %s, and is none", f.Event.Short(), item.Short()))
 	}
 	return out, nil
 }

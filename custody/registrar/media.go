@@ -46,8 +46,8 @@ func (r *Registrar) media(ctx context.Context, item custody.ID, format custody.I
 		return nil, fault("ledger", err)
 	}
 	b, ok := e.Statement.Predicate.Body.(*custody.ImageRead)
-	if !ok {
-		return nil, fault("ledger", docket.AlteredF("event %s is noted as an image.read, and is none", i.Event.Short()))
+	if !ok || b.Item != item {
+		return nil, fault("ledger", docket.AlteredF("event %s is noted as an image.read of item %s, and is none", i.Event.Short(), item.Short()))
 	}
 	return &Media{State: MediaState(b.Outcome), Event: *i.Event, Reason: string(b.Reason), Found: b.Found}, nil
 }
