@@ -80,7 +80,8 @@ func receivedOf(r *verify.Reading, x index, item custody.ID) acquisition.Receive
 		decoded(e, &out)
 	}
 	for _, e := range x.measured[item] {
-		if m, ok := e.Body().(*custody.Received); ok {
+		// Of a segmented image nothing says which bytes these are of.
+		if m, ok := e.Body().(*custody.Received); ok && out.Segments == nil {
 			for a, v := range map[acquisition.Algorithm]string{acquisition.SHA1: m.SHA1, acquisition.MD5: m.MD5} {
 				if v != "" {
 					out.Digests[a] = v

@@ -30,9 +30,7 @@ func TestASegmentedImageInAReport(t *testing.T) {
 	image.Artifact = verifytest.Artifact([]byte(content[0] + content[1]))
 	image.Artifact.SHA256, image.Declared, image.Segments = manifest.Digest(), custody.Declared{}, []uint64{uint64(len(content[0])), uint64(len(content[1]))}
 	s.Documents[manifest.Digest()] = manifest.Encode()
-	received := s.Reception(image.Item, image.Artifact)
-	received.MD5, received.SHA1 = "", ""
-	s.Act(s.Service, received, s.Act(officer, image, s.Custody(exhibit)))
+	s.Act(s.Service, s.Reception(image.Item, image.Artifact), s.Act(officer, image, s.Custody(exhibit)))
 	log, err := os.ReadFile(filepath.Join("..", "..", "evidence", "acquisition", "testdata", "logs", "guymager-zeroed.info"))
 	if err != nil {
 		t.Fatal(err)
