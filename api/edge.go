@@ -52,7 +52,7 @@ func (e *edge) around(router *mux.Router) http.Handler {
 		// Deadlines outlive a request on a kept connection: begin without.
 		_ = control.SetReadDeadline(time.Time{})
 		_ = control.SetWriteDeadline(time.Time{})
-		x.answer = &pacedWriter{ResponseWriter: w, pace: pace{limits: e.cfg.Limits, arm: control.SetWriteDeadline}}
+		x.answer = &pacedWriter{ResponseWriter: w, shared: r.ProtoMajor > 1, pace: pace{limits: e.cfg.Limits, arm: control.SetWriteDeadline}}
 		secure(x.answer.Header(), x.trace, r.TLS != nil)
 		// A copy: net/http looks at its own request's body afterwards, and must
 		// know it again to leave one that awaits "100 Continue" unread.
@@ -212,6 +212,8 @@ type pacedWriter struct {
 	pace   pace
 	status int
 	began  bool
+	shared bool // the connection has others' answers, and a writer of its own
+	copy   []byte
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -227,6 +229,21 @@ func (w *pacedWriter) WriteHeader(status int) {
 func (w *pacedWriter) Write(p []byte) (int, error) {
 	if !w.began {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.shared {
+		// Over HTTP/2 a Write that fails may still be read from by the connection's
+		// writer for a moment. Blocks of evidence are lent to the next reader by
+		// then: what is written is a copy that goes with this answer.
+		var done int
+		for done < len(p) {
+			w.copy = append(w.copy[:0], p[done:done+min(len(p)-done, copyBuffer)]...)
+			n, err := w.pace.step(func() (int, error) { return w.ResponseWriter.Write(w.copy) })
+			done += n
+			if err != nil {
+				return done, err
+			}
+		}
+		return done, nil
 	}
 	return w.pace.step(func() (int, error) { return w.ResponseWriter.Write(p) })
 }
