@@ -105,8 +105,8 @@ func NewHasher(also ...Legacy) *Hasher {
 	return h
 }
 
-// Size returns how many bytes have been taken.
-func (h *Hasher) Size() uint64 { return h.size }
+// Size returns how many bytes have been taken, those of Ahead with them.
+func (h *Hasher) Size() uint64 { return h.size + atomic.LoadUint64(&h.ahead) }
 
 // Legacy returns which legacy digests are computed.
 func (h *Hasher) Legacy() Legacy { return h.also }

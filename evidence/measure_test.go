@@ -282,6 +282,9 @@ func TestAhead(t *testing.T) {
 	for i := range leaves { // two blocks ahead
 		if i == 0 {
 			h.Ahead().Write(block(0))
+			if _, err := h.MarshalBinary(); !errors.Is(err, ErrState) || h.Size() != BlockSize {
+				t.Errorf("a state with bytes ahead, of %d: %v", h.Size(), err)
+			}
 		}
 		if i+1 < len(leaves) {
 			h.Ahead().Write(block(i + 1))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"math/bits"
+	"sync/atomic"
 )
 
 // stateVersion is the first byte of a marshalled Hasher. A state of another
@@ -28,8 +29,12 @@ func (h *Hasher) digests() []hash.Hash { return append([]hash.Hash{h.sha256}, h.
 // bit set in the number of blocks), then the states of SHA-256 and of the
 // legacy digests, SHA-1 first, each with its length (2 bytes) before it. 120
 // bytes to 1 KiB. A segmented image's has its segments' state instead of these,
-// about 40 bytes for each segment.
+// about 40 bytes for each segment. While bytes are ahead (Ahead) there is no
+// state: ErrState.
 func (h *Hasher) MarshalBinary() ([]byte, error) {
+	if atomic.LoadUint64(&h.ahead) != 0 {
+		return nil, fmt.Errorf("couldn't keep the hashing state: bytes went ahead of it: %w", ErrState)
+	}
 	b := make([]byte, 0, 1024)
 	b = append(b, stateVersion, byte(h.also))
 	b = binary.BigEndian.AppendUint64(b, h.size)
