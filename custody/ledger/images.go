@@ -55,10 +55,14 @@ func (l *Ledger) Images(ctx context.Context) (docket.ImageCount, error) {
 
 // ClaimImage takes the artifact that waits the longest to be looked at, for a
 // process; what another process holds is passed over until its time is over.
-// docket.ErrNotFound: there is none.
+// Where that process ended without a word, it counts as one more try, and the
+// image rests longer each time: what brings a process down isn't begun again by
+// the next one at once. docket.ErrNotFound: there is none.
 func (l *Ledger) ClaimImage(ctx context.Context, holder string, life time.Duration) (docket.Image, error) {
-	i, err := scanImage(l.db.QueryRowContext(ctx, `UPDATE custody.images SET holder = $1, held_until = now() + make_interval(secs => $2)
-		WHERE item = (SELECT item FROM custody.images WHERE outcome IS NULL AND not_before <= now() AND held_until <= now() ORDER BY not_before, item LIMIT 1 FOR UPDATE SKIP LOCKED)
+	i, err := scanImage(l.db.QueryRowContext(ctx, `UPDATE custody.images SET holder = $1, held_until = now() + make_interval(secs => $2), tries = tries + (holder IS NOT NULL)::integer
+		WHERE item = (SELECT item FROM custody.images WHERE outcome IS NULL AND not_before <= now()
+			AND held_until + CASE WHEN holder IS NULL THEN interval '0' ELSE interval '1 minute' * least(2 ^ least(tries, 10) - 1, 720) END <= now()
+			ORDER BY not_before, item LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING `+imageColumns, holder, life.Seconds()))
 	return i, found(err)
 }

@@ -42,7 +42,7 @@ func TestImageTurns(t *testing.T) {
 	if err := l.HoldImage(ctx, "a", older.Item, -time.Second); err != nil {
 		t.Fatal(err)
 	}
-	claim("c", older, 0)
+	claim("c", older, 1) // which counts
 	for _, err := range []error{l.HoldImage(ctx, "a", older.Item, lease), l.LetGoImage(ctx, "a", older.Item, 0, true), l.PassImage(ctx, "a", older.Item, docket.ImageOther)} {
 		if !errors.Is(err, docket.ErrClosed) {
 			t.Fatalf("a has lost it: %v", err)
@@ -66,7 +66,21 @@ func TestImageTurns(t *testing.T) {
 	if _, err := d.Connect(t, localpg.Superuser).ExecContext(ctx, `UPDATE custody.images SET not_before = now()`); err != nil {
 		t.Fatal(err)
 	}
-	claim("d", older, 1)
+	claim("d", older, 2)
+	// d is brought down by it: it rests, and longer the next time.
+	if err := l.HoldImage(ctx, "d", older.Item, -time.Second); err != nil {
+		t.Fatal(err)
+	}
+	none("e")
+	for _, ago := range []time.Duration{2 * time.Minute, 4 * time.Minute} { // after two tries: 3
+		if err := l.HoldImage(ctx, "d", older.Item, -ago); err != nil {
+			t.Fatal(err)
+		}
+		if ago < 3*time.Minute {
+			none("e")
+		}
+	}
+	claim("d", older, 3)
 	if err := l.Check(ctx); err != nil {
 		t.Fatal(err)
 	}
