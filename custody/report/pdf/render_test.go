@@ -59,6 +59,12 @@ func letters(t *testing.T, d report.Document) string {
 	return strings.Join(strings.Fields(run(t, render(t, d), "pdftotext", "FILE", "-")), " ")
 }
 
+// rows is letters by the line, from left to right.
+func rows(t *testing.T, d report.Document) string {
+	t.Helper()
+	return strings.Join(strings.Fields(run(t, render(t, d), "pdftotext", "-layout", "FILE", "-")), " ")
+}
+
 func fixtures() map[string]report.Document {
 	return map[string]report.Document{
 		"minimal": reporttest.Minimal(), "full": reporttest.Full(),
