@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"unsafe"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/evidence-custody/custodyd/evidence/bulk"
 	"github.com/evidence-custody/custodyd/evidence/vault/vaulttest"
 	"github.com/evidence-custody/custodyd/integration/stage"
 )
@@ -49,18 +49,6 @@ func hashFile(path string) error {
 	return err
 }
 
-// hugeBuffer is memory that a disk takes in few long pieces.
-func hugeBuffer(n int) ([]byte, error) {
-	const huge = 2 << 20
-	m, err := unix.Mmap(-1, 0, n+huge, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		return nil, err
-	}
-	_ = unix.Madvise(m, unix.MADV_HUGEPAGE)
-	skip := -int(uintptr(unsafe.Pointer(&m[0]))) & (huge - 1)
-	return m[skip : skip+n], nil
-}
-
 func copyDirect(from, to string, flag int) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -80,10 +68,10 @@ func copyDirect(from, to string, flag int) (err error) {
 	if err := unix.Fallocate(int(out.Fd()), 0, 0, info.Size()); err != nil {
 		return err
 	}
-	buf, err := hugeBuffer(4 << 20)
-	if err != nil {
-		return err
-	}
+	memory := bulk.NewStock(4 << 20) // at huge pages: a disk takes it in few long pieces
+	defer memory.Close()
+	buf := memory.Take()
+	defer memory.Give(buf)
 	for at := int64(0); at < info.Size(); { // whole MiB, so whole pages
 		n, err := in.ReadAt(buf[:min(int64(len(buf)), info.Size()-at)], at)
 		if err != nil && err != io.EOF {
